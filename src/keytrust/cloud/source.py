@@ -1,7 +1,7 @@
 """What every place that keys are registered in has to offer: the ``KeySource`` protocol and its types.
 
-The one idea here is that *absent is not empty*. "This user has no keys" and "we could not learn this user's keys" are two
-different types, so that code which removes keys cannot mistake one for the other.
+The one idea here is that *absent is not empty*. "This user has no keys" and "we could not learn this user's keys" are
+two different types, so that code which removes keys cannot mistake one for the other.
 """
 
 from __future__ import annotations

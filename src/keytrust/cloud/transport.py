@@ -1,0 +1,136 @@
+"""One authenticated GET for a JSON object: retried, renewed, bounded, verified."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from keytrust.cloud import diagnosis
+from keytrust.cloud.origin import is_loopback
+from keytrust.cloud.retry import TRANSIENT, Patience, RetryPolicy
+from keytrust.cloud.tokens import TokenProvider
+from keytrust.errors import CloudError, ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a server may make us hold, fetch and wait for.
+
+    Attributes:
+        page_bytes: One answer, decompressed.
+        page_seconds: The time for one answer to arrive, however slowly it drips.
+        pages: The number of pages of one read.
+        idle_pages: Pages in a row that bring no new user (empty and replayed pages are legal, endless ones are not).
+        total_bytes: All pages of one read, which are kept in a temporary file.
+    """
+
+    page_bytes: int = 64 * 2**20
+    page_seconds: float = 300.0
+    pages: int = 100_000
+    idle_pages: int = 100
+    total_bytes: int = 32 * 2**30
+
+
+def tls_context(ca_file: Path | None) -> ssl.SSLContext:
+    """A verifying TLS context: the system's authorities, or only those of ``ca_file``.
+
+    Raises:
+        ConfigError: the file cannot be read or holds no certificate.
+    """
+    try:
+        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"the CA file {ca_file} cannot be used: {error.strerror or error}",
+            not_done="no connection was made",
+            remedy="give a readable file of PEM certificates",
+        ) from error
+
+
+class Transport:
+    """The HTTP side of one read. Use as a context manager.
+
+    Args:
+        root: The service root, as ``root_url`` accepts it.
+        tokens: Where access tokens come from.
+        ca_file: The only certificate authorities to trust; None for the system's.
+        retry: When to ask again.
+        limits: Bounds on answers.
+    """
+
+    def __init__(
+        self, root: httpx.URL, tokens: TokenProvider, *, ca_file: Path | None, retry: RetryPolicy, limits: Limits
+    ) -> None:
+        self._tokens = tokens
+        self._limits = limits
+        self._patience = Patience(retry)
+        self._answered = False
+        self._client = httpx.Client(
+            verify=tls_context(ca_file) if root.scheme == "https" else False,
+            timeout=httpx.Timeout(60.0, connect=15.0),
+            follow_redirects=False,
+            trust_env=not is_loopback(root.host),  # a proxy must not come between us and this very host
+            headers={"Accept": "application/json", "User-Agent": "keytrust"},
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, url: httpx.URL) -> bytes:
+        """The body of a 200.
+
+        Raises:
+            CloudError: every allowed try failed, or the answer is one that trying again would not change.
+        """
+        token = self._tokens.token()
+        renewed = False
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response, body = self._fetch(url, token)
+            except httpx.HTTPError as error:
+                # Before anything was answered, a refused connection is a wrong address rather than a restart.
+                hopeless = diagnosis.is_permanent(error) or (diagnosis.is_refusal(error) and not self._answered)
+                if hopeless or not self._patience.wait(attempt):
+                    raise diagnosis.unreachable(url, error) from error
+                continue
+            self._answered = True
+            if response.status_code == httpx.codes.OK:
+                return body
+            if response.status_code == httpx.codes.UNAUTHORIZED and not renewed:
+                renewed = True
+                attempt -= 1
+                token = self._tokens.renew()
+                continue
+            retry_after = response.headers.get("retry-after")
+            if response.status_code not in TRANSIENT or not self._patience.wait(attempt, retry_after):
+                raise diagnosis.refused(url, response, body)
+
+    def _fetch(self, url: httpx.URL, token: str) -> tuple[httpx.Response, bytes]:
+        deadline = time.monotonic() + self._limits.page_seconds
+        chunks: list[bytes] = []
+        size = 0
+        with self._client.stream("GET", url, headers={"Authorization": f"Bearer {token}"}) as response:
+            for chunk in response.iter_bytes():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > self._limits.page_bytes:
+                    raise self._too_much(url)
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the answer took too long to arrive", request=response.request)
+        return response, b"".join(chunks)
+
+    def _too_much(self, url: httpx.URL) -> CloudError:
+        return diagnosis.unusable(url, f"answered with more than {self._limits.page_bytes} bytes")
