@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 from uuid import UUID
@@ -11,17 +14,21 @@ from uuid import UUID
 from keytrust.credential.errors import KeyCredentialError
 from keytrust.credential.identifiers import KeySource, KeyUsage
 from keytrust.credential.key_credential import KeyCredential
-from keytrust.credential.times import KeyTime, TimeForm
+from keytrust.credential.times import KeyTime, TimeForm, encode_binary, encode_filetime, ticks_of
 
 ENTRA_CUSTOM_KEY_INFORMATION = bytes.fromhex("010000000002000000000000000000")
 """The 15 bytes that the cloud gives a Windows Hello key and Entra Connect copies."""
 
-_NEVER = bytes(8)
 _PREFIX = Struct("<I HB32s HB32s")  # version, KeyID, KeyHash
 _MATERIAL_HEADER = Struct("<HB")
-_WITH_DEVICE = Struct("<HBB HBB HB16s HB")  # KeyUsage, KeySource, DeviceId, header of CustomKeyInformation
-_WITHOUT_DEVICE = Struct("<HBB HBB HB")
-_TIMES = Struct("<HB8s HBQ")  # KeyApproximateLastLogonTimeStamp, KeyCreationTime
+_GUID = Struct(">IHH8s")  # the fields of a GUID as UUID holds them, big-endian
+
+
+@lru_cache(maxsize=64)
+def _tail(information_bytes: int, with_device: bool) -> Callable[..., bytes]:
+    """What packs the entries after the material: usage, source, device, custom key information, the two times."""
+    device = "HBIHH8s" if with_device else ""
+    return Struct(f"<HBB HBB {device} HB{information_bytes}s HBQ HBQ").pack
 
 
 class Dialect(StrEnum):
@@ -31,6 +38,11 @@ class Dialect(StrEnum):
     """Byte-identical to what Entra Connect writes."""
     PORTABLE = "portable"
     """The same with CustomKeyInformation cut to its 2-byte form, which Samba can decode too."""
+
+
+# Names of their own, because looking up an enum member costs as much as packing it.
+_AD, _PORTABLE = int(KeySource.AD), Dialect.PORTABLE
+_FILETIME, _BINARY = TimeForm.FILETIME, TimeForm.BINARY
 
 
 def build(
@@ -62,29 +74,23 @@ def build(
         KeyCredentialError: an argument cannot be encoded.
     """
     information = ENTRA_CUSTOM_KEY_INFORMATION if custom_key_information is None else custom_key_information
-    if dialect is Dialect.PORTABLE:
+    if dialect is _PORTABLE:
         information = information[:2]
-    if not 0 < len(material) <= 0xFFFF:
-        raise KeyCredentialError(f"key material of {len(material)} bytes cannot be stored in a key credential")
-    if not 2 <= len(information) <= 0xFFFF:
-        raise KeyCredentialError(f"custom key information of {len(information)} bytes cannot be stored")
-    if not (0 <= usage <= 0xFF and 0 <= source <= 0xFF):
-        raise KeyCredentialError(f"usage {usage} and source {source} must each fit in a byte")
-    form = TimeForm.FILETIME if source == KeySource.AD else TimeForm.BINARY
-    logon = _NEVER if last_logon is None else _encoded(last_logon, form).to_bytes(8, "little")
-    if device_id is None:
-        middle = _WITHOUT_DEVICE.pack(1, 4, usage, 1, 5, source, len(information), 7)
-    else:
-        middle = _WITH_DEVICE.pack(1, 4, usage, 1, 5, source, 16, 6, device_id.bytes_le, len(information), 7)
-    hashed = b"".join(
-        (
-            _MATERIAL_HEADER.pack(len(material), 3),
-            material,
-            middle,
-            information,
-            _TIMES.pack(8, 8, logon, 8, 9, _encoded(created, form)),
+    if not material or len(information) < 2:
+        raise KeyCredentialError("a key credential needs key material and at least 2 bytes of custom key information")
+    form = _FILETIME if source == _AD else _BINARY
+    logon = 0 if last_logon is None else _encoded(last_logon, form)
+    device = () if device_id is None else (16, 6, *_GUID.unpack(device_id.bytes))
+    size = len(information)
+    try:
+        tail = _tail(size, device_id is not None)(
+            *(1, 4, usage, 1, 5, source, *device),
+            *(size, 7, information, 8, 8, logon, 8, 9, _encoded(created, form)),
         )
-    )
+        hashed = _MATERIAL_HEADER.pack(len(material), 3) + material + tail
+    except struct.error as error:
+        message = "a key credential cannot hold the given material, usage, source or custom key information"
+        raise KeyCredentialError(message, detail=str(error)) from error
     prefix = _PREFIX.pack(0x200, 32, 1, sha256(material).digest(), 32, 2, sha256(hashed).digest())
     return KeyCredential(prefix + hashed)
 
@@ -92,4 +98,4 @@ def build(
 def _encoded(moment: datetime | KeyTime, form: TimeForm) -> int:
     if isinstance(moment, KeyTime):
         return moment.converted(form).raw
-    return KeyTime.from_datetime(moment, form).raw
+    return encode_filetime(ticks_of(moment)) if form is _FILETIME else encode_binary(ticks_of(moment))

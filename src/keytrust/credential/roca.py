@@ -1,8 +1,8 @@
 """The fingerprint of RSA keys made by the flawed Infineon library (ROCA, CVE-2017-15361).
 
-Its primes are ``k * M + (65537 ** a mod M)`` with M a product of the first primes, so that a modulus, too, is a power of
-65537 modulo M. Whether it is one shows in a discrete logarithm, which is easy to take because the order of 65537 modulo M
-has only small prime factors. A random modulus passes by chance once in about 2 ** 154.
+Its primes are ``k * M + (65537 ** a mod M)`` with M a product of the first primes, so that a modulus, too, is a power
+of 65537 modulo M. Whether it is one shows in a discrete logarithm, which is easy to take because the order of 65537
+modulo M has only small prime factors. A random modulus passes by chance once in about 2 ** 154.
 
 Source: Nemec, Sys, Svenda, Klinec, Matyas, "The Return of Coppersmith's Attack", ACM CCS 2017, section 2.
 """
@@ -56,18 +56,14 @@ def has_roca_fingerprint(modulus: int) -> bool:
 
 
 def _logarithm(element: int) -> int | None:
-    """The exponent ``a`` with ``65537 ** a == element`` modulo the primorial, by Pohlig and Hellman; None if none exists."""
+    """The ``a`` with ``65537 ** a == element`` modulo the primorial, by Pohlig and Hellman; None if there is none."""
     exponent, modulus = 0, 1
     for _, power in _ORDER_FACTORS:
         base = pow(_GENERATOR, _ORDER // power, _PRIMORIAL)
         target = pow(element, _ORDER // power, _PRIMORIAL)
-        value = 1
-        for candidate in range(power):
-            if value == target:
-                break
-            value = value * base % _PRIMORIAL
-        else:
+        partial = next((a for a in range(power) if pow(base, a, _PRIMORIAL) == target), None)
+        if partial is None:
             return None
-        exponent += modulus * ((candidate - exponent) * pow(modulus, -1, power) % power)
+        exponent += modulus * ((partial - exponent) * pow(modulus, -1, power) % power)
         modulus *= power
     return exponent if pow(_GENERATOR, exponent, _PRIMORIAL) == element else None

@@ -1,8 +1,8 @@
 """The two encodings of time in a key credential, kept to the last bit.
 
-Keys that Active Directory registered carry a Windows FILETIME (100 ns units since 1601-01-01 UTC). Keys that came from the
-cloud carry a .NET ``DateTime.ToBinary()``: 62 bits of ticks (100 ns units since 0001-01-01) below two bits that tell the
-kind. Python's ``datetime`` holds microseconds only, so the integer is what is kept.
+Keys that Active Directory registered carry a Windows FILETIME (100 ns units since 1601-01-01 UTC). Keys that came from
+the cloud carry a .NET ``DateTime.ToBinary()``: 62 bits of ticks (100 ns units since 0001-01-01) below two bits that
+tell the kind. Python's ``datetime`` holds microseconds only, so the integer is what is kept.
 """
 
 from __future__ import annotations
@@ -24,6 +24,42 @@ _KIND_SHIFT = 62
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,7}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
+
+
+def ticks_of(moment: dt.datetime) -> int:
+    """The ticks (100 ns units since 0001-01-01 UTC) of an aware ``datetime``.
+
+    Raises:
+        KeyCredentialError: it has no time zone, or its UTC is before year 1.
+    """
+    if moment.tzinfo is None:
+        raise KeyCredentialError(f"the time {moment.isoformat()} has no time zone")
+    since = moment - _EPOCH
+    return since.days * _TICKS_PER_DAY + since.seconds * 10_000_000 + since.microseconds * 10
+
+
+def encode_filetime(ticks: int) -> int:
+    """The FILETIME for ``ticks``.
+
+    Raises:
+        KeyCredentialError: the time is outside the years 1601 to 9999.
+    """
+    if not _FILETIME_EPOCH <= ticks <= _MAX_TICKS:
+        raise KeyCredentialError(
+            f"a time of {ticks} ticks is outside the years 1601 to 9999 that a FILETIME is made for"
+        )
+    return ticks - _FILETIME_EPOCH
+
+
+def encode_binary(ticks: int) -> int:
+    """What ``DateTime.ToBinary()`` gives for ``ticks`` of kind UTC.
+
+    Raises:
+        KeyCredentialError: the time is outside the years 1 to 9999.
+    """
+    if not 0 <= ticks <= _MAX_TICKS:
+        raise KeyCredentialError(f"a time of {ticks} ticks is outside the years 1 to 9999")
+    return ticks | _UTC_BITS
 
 
 class TimeForm(StrEnum):
@@ -71,10 +107,7 @@ class KeyTime:
         Raises:
             KeyCredentialError: ``moment`` has no time zone, or lies before the form's epoch.
         """
-        if moment.tzinfo is None:
-            raise KeyCredentialError(f"the time {moment.isoformat()} has no time zone")
-        since = moment - _EPOCH
-        return cls.from_ticks(since.days * _TICKS_PER_DAY + since.seconds * 10_000_000 + since.microseconds * 10, form)
+        return cls.from_ticks(ticks_of(moment), form)
 
     @classmethod
     def from_ticks(cls, ticks: int, form: TimeForm) -> KeyTime:
@@ -83,13 +116,7 @@ class KeyTime:
         Raises:
             KeyCredentialError: the form cannot hold it.
         """
-        if not 0 <= ticks <= _MAX_TICKS:
-            raise KeyCredentialError(f"{ticks} ticks are outside the years 1 to 9999")
-        if form is TimeForm.BINARY:
-            return cls(ticks | _UTC_BITS, form)
-        if ticks < _FILETIME_EPOCH:
-            raise KeyCredentialError("a time before the year 1601 cannot be a FILETIME")
-        return cls(ticks - _FILETIME_EPOCH, form)
+        return cls(encode_filetime(ticks) if form is TimeForm.FILETIME else encode_binary(ticks), form)
 
     @classmethod
     def from_isoformat(cls, text: str, form: TimeForm) -> KeyTime:
@@ -101,9 +128,10 @@ class KeyTime:
         match = _ISO.fullmatch(text)
         if match is None:
             raise KeyCredentialError("a creation time is not ISO 8601 with a time zone")
-        fields, fraction, sign = match.groups()[:6], match[7] or "", match[8]
+        year, month, day, hour, minute, second = (int(digits) for digits in match.groups()[:6])
+        fraction, sign = match[7] or "", match[8]
         try:
-            seconds = dt.datetime(*map(int, fields), tzinfo=UTC) - _EPOCH  # type: ignore[arg-type]
+            seconds = dt.datetime(year, month, day, hour, minute, second, tzinfo=UTC) - _EPOCH
         except ValueError as error:
             raise KeyCredentialError(f"a creation time is not a date: {error}") from error
         offset = 0 if sign is None else (int(match[9]) * 60 + int(match[10])) * (-1 if sign == "-" else 1)

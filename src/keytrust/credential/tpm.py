@@ -1,6 +1,6 @@
 """TPM 2.0 key material: the ``PCPM`` blob of the Windows Platform Crypto Provider, which wraps a TPM2B_PUBLIC.
 
-Sources: PCP_KEY_BLOB_WIN8 in Microsoft's TSS.MSR PCPTool; TPM 2.0 Library, part 2, sections 11.1 and 12.2 (TPMT_PUBLIC).
+Sources: PCP_KEY_BLOB_WIN8 in Microsoft's TSS.MSR PCPTool; TPM 2.0 Library, part 2, sections 11 and 12.2 (TPMT_PUBLIC).
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def parse_tpm(material: bytes) -> PublicKey:
     """Read the public key out of a PCP_KEY_BLOB_WIN8.
 
     Raises:
-        KeyCredentialError: it is cut short or contradicts itself, is for TPM 1.2, or holds neither RSA nor elliptic curve.
+        KeyCredentialError: it is cut short or contradicts itself, is not of TPM 2.0, or its key is of no usual kind.
     """
     if len(material) < _HEADER.size:
         raise KeyCredentialError("the TPM key material is shorter than its header")

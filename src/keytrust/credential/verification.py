@@ -97,9 +97,9 @@ def _structure(credential: KeyCredential) -> Iterator[Problem]:
         )
     identifiers = [identifier for identifier, _ in credential.entries]
     counts = Counter(identifiers)
-    for identifier in _REQUIRED:
-        if identifier not in counts:
-            yield Problem(ProblemCode.MISSING_ENTRY, f"{_name(identifier)} is missing", identifier)
+    for required in _REQUIRED:
+        if required not in counts:
+            yield Problem(ProblemCode.MISSING_ENTRY, f"{_name(required)} is missing", required)
     for identifier in sorted(counts):
         if counts[identifier] > 1:
             message = f"{_name(identifier)} is there {counts[identifier]} times"

@@ -41,7 +41,7 @@ _SMALL_PRIMES = prod(_odd_primes(_SMALL_PRIME_LIMIT))
 
 
 def weaknesses(n: int, e: int) -> tuple[Weakness, ...]:
-    """List what is dangerous about the RSA public key with modulus ``n`` and exponent ``e``; ``()`` if nothing is known."""
+    """List what is dangerous about the RSA public key with modulus ``n`` and exponent ``e``; ``()`` if nothing is."""
     if n <= 0 or e <= 0 or n.bit_length() > MAX_RSA_BITS:
         return (Weakness.ABSURD_SIZE,)
     found = []
