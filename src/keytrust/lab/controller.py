@@ -1,0 +1,138 @@
+"""The life of a domain controller: started, ready, stopped, frozen."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import ldap
+
+from keytrust.errors import LabError
+from keytrust.lab import child, machine, processes
+from keytrust.lab import tree as inside
+from keytrust.lab.spec import LabSpec
+
+_LEVEL_2016 = 7
+_PATIENCE = 60.0
+_POLL = 0.05
+_LAST_WORDS = 2000
+
+
+def leader(spec: LabSpec) -> int | None:
+    """Id of the controller's first process, or None when it does not run."""
+    try:
+        pid = int(spec.pid_file.read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return pid if pid in processes.living_in(spec.tree) else None
+
+
+def frozen(pid: int) -> bool:
+    """Whether a process is stopped by a signal (proc(5), field 3 of stat)."""
+    with suppress(FileNotFoundError):
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
+    return False
+
+
+def start(spec: LabSpec) -> None:
+    """Start the controller and wait until it serves Kerberos and LDAP.
+
+    Raises:
+        LabError: its address is taken, it died, or it was not ready in time.
+    """
+    processes.kill_all(spec.tree)  # what is left of one that died
+    machine.require_free_address(spec)
+    inside.start(
+        spec.tree,
+        ["samba", "--foreground", "--no-process-group"],
+        pid_file=spec.pid_file,
+        log=spec.root / "dc.out",
+    )
+    deadline = time.monotonic() + _PATIENCE
+    seen = False
+    while True:
+        running = leader(spec) is not None
+        if seen and not running:
+            raise _not_started(spec, "The domain controller died at its start.")
+        seen = seen or running
+        if running and _answers(spec):
+            break
+        if time.monotonic() > deadline:
+            raise _not_started(spec, f"The domain controller was not ready within {_PATIENCE:.0f} s.")
+        time.sleep(_POLL)
+    _prove(spec)
+
+
+def stop(spec: LabSpec) -> None:
+    """Stop the controller; fine when it does not run.
+
+    Raises:
+        LabError: a process of it survives.
+    """
+    # Its database is transactional, and a crash is what the tests want to see survived: no farewell is needed.
+    processes.kill_all(spec.tree)
+    spec.pid_file.unlink(missing_ok=True)
+
+
+def pause(spec: LabSpec) -> None:
+    """Freeze every process: connections are taken by the kernel and never answered.
+
+    Raises:
+        LabError: it does not run.
+    """
+    if processes.signal_all(spec.tree, signal.SIGSTOP) == 0:
+        raise _not_running(spec)
+
+
+def resume(spec: LabSpec) -> None:
+    """Undo ``pause``.
+
+    Raises:
+        LabError: it does not run.
+    """
+    if processes.signal_all(spec.tree, signal.SIGCONT) == 0:
+        raise _not_running(spec)
+
+
+def _answers(spec: LabSpec) -> bool:
+    for port in machine.PORTS:
+        try:
+            socket.create_connection((spec.address, port), timeout=1).close()
+        except OSError:
+            return False
+    try:
+        connection = ldap.initialize(f"ldap://{spec.address}")
+        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, 2)
+        connection.timeout = 5
+        _, root = connection.search_ext_s("", ldap.SCOPE_BASE, attrlist=["domainControllerFunctionality"])[0]
+        connection.unbind_s()
+    except ldap.LDAPError:
+        return False
+    return int(root["domainControllerFunctionality"][0]) >= _LEVEL_2016
+
+
+def _prove(spec: LabSpec) -> None:
+    """The connector account gets a ticket: the KDC, the database and the keytab fit together."""
+    child.run(
+        ["kinit", "-k", "-t", str(spec.connector_keytab), "-c", "MEMORY:", spec.connector_principal],
+        doing="signing in as the connector account",
+        env={"KRB5_CONFIG": str(spec.krb5_config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+        timeout=30,
+    )
+
+
+def _not_started(spec: LabSpec, what: str) -> LabError:
+    said = ""
+    for log in (spec.root / "dc.out", spec.tree / "var/log/samba/log.samba"):
+        with suppress(OSError):
+            said += log.read_text(encoding="utf-8", errors="replace")[-_LAST_WORDS:]
+    return LabError(what, remedy="Look at the detail (-v); `keytrust lab down` and `up` start afresh.", detail=said)
+
+
+def _not_running(spec: LabSpec) -> LabError:
+    return LabError(
+        f"The domain controller of the lab {spec.name} does not run.", remedy="Run `keytrust lab up` first."
+    )
