@@ -1,0 +1,240 @@
+"""One signed-in connection to one domain controller: paged and ranged reads, pipelined changes of single values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import TracebackType
+from typing import Any
+
+import ldap
+import ldap.filter
+from ldap.controls import SimplePagedResultsControl
+from ldap.ldapobject import SimpleLDAPObject
+
+from keytrust.directory import faults
+from keytrust.directory.account import ATTRIBUTES, KEY_LINK, Account, Entry, from_entry, guid_text
+from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse
+from keytrust.errors import DirectoryError
+
+_RANGED = re.compile(rf"{KEY_LINK};range=(\d+)-(\d+|\*)", re.IGNORECASE)
+_CANONICAL = {name.lower(): name for name in (*ATTRIBUTES, *ROOT_DSE)}
+_GUIDS_A_SEARCH = 50
+_MAX_VALUES = 1_000_000
+"""More values than any account can hold: a server that never ends a range is lying."""
+
+
+class Verdict(Enum):
+    """What became of one change."""
+
+    DONE = auto()
+    ALREADY = auto()
+    """The value to add was there, or the value to delete was not: the directory is as wanted."""
+    REFUSED = auto()
+    """Final: asking again will not help."""
+    BUSY = auto()
+    """Not done; the server asks to be asked again later."""
+    LOST = auto()
+    """The connection died: it may have been done or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one change.
+
+    Attributes:
+        ticket: What ``begin_add`` or ``begin_delete`` returned; None when the connection died and all are lost.
+        verdict: What became of it.
+        detail: The server's words, or the cause in ours; empty on success.
+        denied: Whether the server said that we lack the right.
+    """
+
+    ticket: int | None
+    verdict: Verdict
+    detail: str = ""
+    denied: bool = False
+
+
+class Session:
+    """Reads and changes over one connection. Not for use by two threads at once."""
+
+    def __init__(self, connection: SimpleLDAPObject, server: str, page_size: int, timeout: float) -> None:
+        self._connection = connection
+        self._page_size = page_size
+        self._timeout = timeout
+        self.server = server
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connection; harmless when it is dead already."""
+        try:
+            self._connection.unbind_ext()
+        except ldap.LDAPError:
+            return
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def controller(self) -> DomainController:
+        """What the server says of itself."""
+        found = list(self.search("", ldap.SCOPE_BASE, "(objectClass=*)", ROOT_DSE, paged=False))
+        return from_root_dse(self.server, found[0][1] if found else {})
+
+    def accounts(self, base: str, filter_text: str) -> Iterator[Account]:
+        """Every account below ``base`` that the filter selects, each with all its key credential values."""
+        for dn, entry in self.search(base, ldap.SCOPE_SUBTREE, filter_text, ATTRIBUTES):
+            yield from_entry(dn, self._whole(dn, entry))
+
+    def by_guid(self, base: str, guids: Iterable[bytes]) -> dict[bytes, Account]:
+        """Those accounts among ``guids`` that exist now, by their objectGUID."""
+        wanted = list(guids)
+        found: dict[bytes, Account] = {}
+        for start in range(0, len(wanted), _GUIDS_A_SEARCH):
+            either = "".join(f"(objectGUID={_escaped(guid)})" for guid in wanted[start : start + _GUIDS_A_SEARCH])
+            found.update((account.guid, account) for account in self.accounts(base, f"(|{either})"))
+        return found
+
+    def search(
+        self, base: str, scope: int, filter_text: str, attributes: Sequence[str], *, paged: bool = True
+    ) -> Iterator[tuple[str, Entry]]:
+        """Search, page by page, asking for the next page before the present one is worked on.
+
+        Raises:
+            DirectoryError: the search failed or was cut short; what came before is then not the whole.
+        """
+        control = SimplePagedResultsControl(True, size=self._page_size, cookie="")
+        try:
+            ticket = self._send_search(base, scope, filter_text, attributes, control if paged else None)
+            while True:
+                _, rows, _, controls = self._connection.result3(ticket, timeout=self._timeout)
+                control.cookie = _cookie(controls) if paged else ""
+                if control.cookie:
+                    ticket = self._send_search(base, scope, filter_text, attributes, control)
+                for dn, entry in rows:
+                    if dn is not None:  # None marks a referral to another domain, which is not ours to follow
+                        yield dn, {_CANONICAL.get(name.lower(), name): values for name, values in entry.items()}
+                if not control.cookie:
+                    return
+        except ldap.NO_SUCH_OBJECT as error:
+            raise DirectoryError(f"{self.server} knows no object {base}.", detail=faults.words(error)) from error
+        except ldap.LDAPError as error:
+            raise DirectoryError(
+                f"Reading accounts from {self.server} stopped before the end: {faults.words(error)}.",
+                not_done="What was read so far is not used.",
+                remedy="Run it again when the domain controller is well.",
+                detail=faults.words(error),
+            ) from error
+
+    def _send_search(
+        self,
+        base: str,
+        scope: int,
+        filter_text: str,
+        attributes: Sequence[str],
+        control: SimplePagedResultsControl | None,
+    ) -> int:
+        controls = [control] if control is not None else []
+        ticket: int = self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls)
+        return ticket
+
+    def _whole(self, dn: str, entry: Entry) -> Entry:
+        """Read a ranged attribute (``;range=0-1499``, [MS-ADTS] 3.1.1.3.1.3.3) to its end."""
+        part = _range_of(entry)
+        if part is None:
+            return entry
+        values: dict[bytes, None] = {}
+        whole = {name: given for name, given in entry.items() if not _RANGED.fullmatch(name)}
+        guid = guid_text(entry["objectGUID"][0]) if entry.get("objectGUID") else None
+        target = f"<GUID={guid}>" if guid else dn
+        while True:
+            name, last = part
+            before = len(values)
+            values.update(dict.fromkeys(entry[name]))
+            if last is None:
+                whole[KEY_LINK] = list(values)
+                return whole
+            if len(values) == before or len(values) > _MAX_VALUES:
+                raise DirectoryError(
+                    f"{self.server} does not come to the end of the values of {dn} ({len(values)} so far).",
+                    not_done="What was read so far is not used.",
+                )
+            rest = f"{KEY_LINK};range={last + 1}-*"
+            found = list(self.search(target, ldap.SCOPE_BASE, "(objectClass=*)", [rest], paged=False))
+            following = _range_of(found[0][1]) if found else None
+            if following is None:
+                raise DirectoryError(
+                    f"{self.server} broke off in the middle of the values of {dn}.",
+                    not_done="What was read so far is not used.",
+                    remedy="Run it again.",
+                )
+            entry, part = found[0][1], following
+
+    # -- changing -----------------------------------------------------------------------------------------------
+
+    def begin_add(self, guid: bytes, value: bytes) -> int:
+        """Ask for one value to be added; returns the ticket by which its answer is known.
+
+        Raises:
+            ldap.LDAPError: never; a dead connection shows in ``next_answer``.
+        """
+        return self._begin(ldap.MOD_ADD, guid, value)
+
+    def begin_delete(self, guid: bytes, value: bytes) -> int:
+        """Ask for one value, given as the exact stored string, to be deleted."""
+        return self._begin(ldap.MOD_DELETE, guid, value)
+
+    def _begin(self, operation: int, guid: bytes, value: bytes) -> int:
+        # Addressed by GUID: an account that was renamed or moved meanwhile is still the one that was planned for.
+        try:
+            ticket: int = self._connection.modify_ext(f"<GUID={guid_text(guid)}>", [(operation, KEY_LINK, [value])])
+        except ldap.LDAPError:
+            return -1
+        return ticket
+
+    def next_answer(self) -> Answer:
+        """Wait for the answer to any change in flight."""
+        try:
+            _, _, ticket, _ = self._connection.result3(ldap.RES_ANY, all=1, timeout=self._timeout)
+        except ldap.LDAPError as error:
+            info: Any = error.args[0] if error.args else {}
+            ticket = info.get("msgid") if isinstance(info, dict) else None
+            return _answer(ticket, error)
+        return Answer(ticket, Verdict.DONE)
+
+
+def _answer(ticket: int | None, error: ldap.LDAPError) -> Answer:
+    said = faults.words(error)
+    if isinstance(error, faults.LOST) or ticket is None:
+        return Answer(None, Verdict.LOST, said)
+    if isinstance(error, (ldap.TYPE_OR_VALUE_EXISTS, ldap.ALREADY_EXISTS, ldap.NO_SUCH_ATTRIBUTE)):
+        return Answer(ticket, Verdict.ALREADY, said)
+    if isinstance(error, faults.BUSY):
+        return Answer(ticket, Verdict.BUSY, said)
+    denied = isinstance(error, ldap.INSUFFICIENT_ACCESS)
+    return Answer(ticket, Verdict.REFUSED, faults.refusal(error), denied)
+
+
+def _range_of(entry: Entry) -> tuple[str, int | None] | None:
+    """The ranged attribute's name in this entry and its last index, None for the last part; None if not ranged."""
+    for name in entry:
+        match = _RANGED.fullmatch(name)
+        if match:
+            return name, None if match[2] == "*" else int(match[2])
+    return None
+
+
+def _cookie(controls: Sequence[Any]) -> Any:
+    for control in controls:
+        if control.controlType == SimplePagedResultsControl.controlType:
+            return control.cookie
+    return ""
+
+
+def _escaped(guid: bytes) -> str:
+    return "".join(f"\\{byte:02x}" for byte in guid)

@@ -1,0 +1,70 @@
+"""How to reach a domain: which servers, protected how, signed in as whom."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+HostName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\s/@]+$")]
+
+
+class Security(StrEnum):
+    """How a connection is protected. There is no unprotected choice."""
+
+    GSSAPI = "gssapi"
+    """Kerberos signs and seals on port 389."""
+    LDAPS = "ldaps"
+    """TLS from the first byte on port 636; the server's certificate is verified."""
+    STARTTLS = "starttls"
+    """TLS after StartTLS on port 389; the server's certificate is verified."""
+
+
+class Auth(StrEnum):
+    """Where the connector account's credentials come from."""
+
+    KEYTAB = "keytab"
+    CCACHE = "ccache"
+    PASSWORD = "password"  # noqa: S105 - the name of a method, not a secret
+
+
+class DialectChoice(StrEnum):
+    """Which form of key credential to write; see docs/configure.md."""
+
+    AUTO = "auto"
+    ENTRA = "entra"
+    PORTABLE = "portable"
+
+
+class DirectorySettings(BaseModel):
+    """The ``[directory]`` table of ``keytrust.toml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    servers: tuple[HostName, ...] = Field(min_length=1, description="Host names of writable domain controllers.")
+    security: Security = Security.GSSAPI
+    auth: Auth = Auth.KEYTAB
+    principal: str | None = Field(None, description="The connector account: name@REALM, or a DN or UPN with TLS.")
+    keytab: Path | None = None
+    ccache: Path | None = None
+    password_file: Path | None = Field(None, description="A file that holds the password and nothing else.")
+    krb5_config: Path | None = None
+    ca_file: Path | None = Field(None, description="Trust anchors for TLS; default: the machine's own.")
+    dialect: DialectChoice = DialectChoice.AUTO
+    timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one answer.")
+    page_size: int = Field(1000, ge=1, le=5000)
+    in_flight: int = Field(32, ge=1, le=256, description="Changes sent to a domain controller before its answers.")
+
+    @model_validator(mode="after")
+    def _credentials_are_named(self) -> DirectorySettings:
+        needed = {
+            Auth.KEYTAB: ("principal", "keytab"),
+            Auth.CCACHE: (),
+            Auth.PASSWORD: ("principal", "password_file"),
+        }[self.auth]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            raise ValueError(f'auth = "{self.auth}" needs {" and ".join(missing)}')
+        return self

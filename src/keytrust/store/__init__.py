@@ -1,0 +1,1 @@
+"""What keytrust remembers: runs and the journal."""

@@ -1,0 +1,124 @@
+"""Opening the store, and turning a database's faults into ours."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from keytrust.errors import StoreError
+from keytrust.store.tables import metadata
+
+NOT_DONE = "Nothing was changed in the directory: no change is made that cannot be journaled first."
+_ADVISORY_LOCK = 0x6B657974  # "keyt"
+
+
+def open_store(url: str) -> Engine:
+    """Open the store at a SQLAlchemy URL, creating the database file and its tables if need be.
+
+    Raises:
+        StoreError: it cannot be opened; says why.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise StoreError(
+            f"The store URL is not understood: {url}.", not_done=NOT_DONE, remedy="Use sqlite:////path/to/keytrust.db."
+        ) from error
+    if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+        _private_file(Path(parsed.database))
+    engine = create_engine(parsed, hide_parameters=True)
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _durable)
+    with store_faults(engine):
+        metadata.create_all(engine)
+    return engine
+
+
+@contextmanager
+def store_faults(engine: Engine) -> Iterator[None]:
+    """Report whatever the database says within as a ``StoreError``."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error)
+        raise StoreError(
+            f"The store {engine.url.render_as_string(hide_password=True)} failed: {said}.",
+            not_done=NOT_DONE,
+            remedy="Check the disk's free space, the file's owner and mode, or the database server.",
+            detail=str(error),
+        ) from error
+
+
+@contextmanager
+def run_lock(engine: Engine) -> Iterator[None]:
+    """Hold the store's one run lock: two runs on one store never change the directory at the same time.
+
+    Raises:
+        StoreError: another run holds it.
+    """
+    held = _file_lock(engine) if engine.dialect.name == "sqlite" else _database_lock(engine)
+    with held as got:
+        if not got:
+            raise StoreError(
+                "Another keytrust run is changing the directory right now.",
+                not_done="Nothing was changed by this one.",
+                remedy="Wait for it to end and run again.",
+            )
+        yield
+
+
+@contextmanager
+def _file_lock(engine: Engine) -> Iterator[bool]:
+    # The kernel drops the lock with the process, so a run that was killed blocks nobody.
+    path = f"{engine.url.database}.lock"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _database_lock(engine: Engine) -> Iterator[bool]:
+    with store_faults(engine), engine.connect() as connection:
+        got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}).scalar_one()
+        connection.commit()
+        try:
+            yield bool(got)
+        finally:
+            if got:
+                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
+                connection.commit()
+
+
+def _private_file(path: Path) -> None:
+    """Create the database file for its owner only: it holds the raw values and the history of a tier 0 service."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"The store {path} cannot be opened: {error.strerror}.",
+            not_done=NOT_DONE,
+            remedy="Check url in [store], and the folder's owner and mode.",
+        ) from error
+
+
+def _durable(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

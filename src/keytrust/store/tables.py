@@ -1,0 +1,49 @@
+"""The store's tables."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("started", String(40), nullable=False),
+    Column("finished", String(40)),
+    Column("domain", String(255), nullable=False),
+    Column("domain_sid", String(200), nullable=False),
+    Column("server", String(255), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("operator", String(255), nullable=False),
+    Column("undoes", String(40)),
+    Column("result", Text),
+)
+
+journal = Table(
+    "journal",
+    metadata,
+    # Rows are only ever appended. ``digest`` covers the row and the digest of the row before it.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("run", String(40), ForeignKey("runs.id"), nullable=False, index=True),
+    Column("at", String(40), nullable=False),
+    Column("entry", String(10), nullable=False),
+    Column("intent", BigInteger().with_variant(Integer, "sqlite")),
+    Column("action", String(10)),
+    Column("guid", LargeBinary(16)),
+    Column("sid", String(200)),
+    Column("name", String(400)),
+    Column("dn", Text),
+    Column("value", LargeBinary),
+    Column("value_id", LargeBinary(32)),
+    Column("key_id", LargeBinary(32)),
+    Column("reason", Text),
+    Column("server", String(255)),
+    Column("outcome", String(20)),
+    Column("detail", Text),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("journal_value_id", "value_id"),
+    Index("journal_intent", "intent"),
+)

@@ -1,0 +1,1 @@
+"""From registered keys to directory values: match, plan, apply, confirm, undo."""

@@ -1,0 +1,296 @@
+"""The journal: what was about to be changed, durably, before it was; and what became of it.
+
+It is a table to which rows are only appended. An *intent* carries the raw value and is committed before the directory
+hears of it. An *outcome* refers to its intent. An intent without an outcome is a change of which nobody knows whether
+it took effect (the process was killed): it counts as possibly ours. Every row's digest covers the row before it, so
+that a row altered or taken away later shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, insert, select, update
+
+from keytrust.errors import StoreError
+from keytrust.store.database import store_faults
+from keytrust.store.tables import journal, runs
+from keytrust.sync.model import AccountRef, Action, Change
+from keytrust.sync.stored import binary_part
+
+
+class Outcome(StrEnum):
+    """What became of a change."""
+
+    CONFIRMED = "confirmed"
+    """Done, and read back from a domain controller."""
+    UNCONFIRMED = "unconfirmed"
+    """The domain controller said that it was done, but it was not seen when read back."""
+    FAILED = "failed"
+    """Refused by the domain controller; nothing changed."""
+    NOT_SENT = "not-sent"
+    """The run ended before it was sent; nothing changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run, as the journal knows it."""
+
+    id: str
+    kind: str
+    started: str
+    finished: str | None
+    domain: str
+    domain_sid: str
+    server: str
+    source: str
+    operator: str
+    undoes: str | None
+    result: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """An intended change and its outcome; None when the run was killed before it was known."""
+
+    seq: int
+    run: str
+    at: str
+    change: Change
+    server: str
+    outcome: Outcome | None
+    detail: str
+
+
+class Journal:
+    """The journal in a store. Safe to use from several threads and processes; appends are serialised."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def start_run(
+        self,
+        kind: str,
+        *,
+        domain: str,
+        domain_sid: str,
+        server: str,
+        source: str,
+        operator: str,
+        undoes: str | None = None,
+    ) -> str:
+        """Open a run and return its id, which sorts by time and can be typed."""
+        now = datetime.now(UTC)
+        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        row = {
+            "id": run,
+            "kind": kind,
+            "started": now.isoformat(),
+            "domain": domain,
+            "domain_sid": domain_sid,
+            "server": server,
+            "source": source,
+            "operator": operator,
+            "undoes": undoes,
+        }
+        with store_faults(self._engine), self._engine.begin() as connection:
+            connection.execute(insert(runs), row)
+        return run
+
+    def intend(self, run: str, server: str, changes: Sequence[Change]) -> list[int]:
+        """Record, durably and before any of them is sent, that these changes are about to be made.
+
+        Returns:
+            One sequence number for each change, for ``conclude``.
+
+        Raises:
+            StoreError: they could not be recorded; then none of them may be made.
+        """
+        rows = [
+            {
+                "entry": "intent",
+                "action": change.action.value,
+                "guid": change.account.guid,
+                "sid": change.account.sid,
+                "name": change.account.name,
+                "dn": change.account.dn,
+                "value": change.value,
+                "value_id": value_id(change.account.guid, change.value),
+                "key_id": change.key_id,
+                "reason": change.reason,
+                "server": server,
+            }
+            for change in changes
+        ]
+        return self._append(run, rows)
+
+    def conclude(self, run: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
+        """Record what became of intended changes: (sequence number, outcome, detail)."""
+        rows = [
+            {"entry": "outcome", "intent": seq, "outcome": outcome.value, "detail": detail}
+            for seq, outcome, detail in outcomes
+        ]
+        self._append(run, rows)
+
+    def finish_run(self, run: str, result: str) -> None:
+        """Close a run with one line on how it ended."""
+        now = datetime.now(UTC).isoformat()
+        with store_faults(self._engine), self._engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run).values(finished=now, result=result))
+
+    def _append(self, run: str, rows: list[dict[str, Any]]) -> list[int]:
+        if not rows:
+            return []
+        now = datetime.now(UTC).isoformat()
+        with store_faults(self._engine), self._engine.begin() as connection:
+            _serialise_appends(connection)
+            seq, digest = _tail(connection)
+            full: list[dict[str, Any]] = []
+            for row in rows:
+                seq += 1
+                complete = {column.name: None for column in journal.columns} | row | {"seq": seq, "run": run, "at": now}
+                digest = row_digest(digest, complete)
+                full.append(complete | {"digest": digest})
+            connection.execute(insert(journal), full)
+        return [row["seq"] for row in full]
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def wrote(self, guid: bytes, value: bytes) -> str | None:
+        """The latest run that wrote this value to this account, or None when the journal shows none.
+
+        An addition of unknown outcome counts: a value that is there, byte for byte as intended, is the one intended.
+        """
+        outcomes = journal.alias()
+        query = (
+            select(journal.c.run)
+            .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
+            .where(
+                journal.c.value_id == value_id(guid, value),
+                journal.c.action == Action.ADD.value,
+                outcomes.c.outcome.is_(None)
+                | outcomes.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
+            )
+            .order_by(journal.c.seq.desc())
+            .limit(1)
+        )
+        with store_faults(self._engine), self._engine.connect() as connection:
+            found: str | None = connection.execute(query).scalar()
+        return found
+
+    def run(self, run: str) -> RunRecord:
+        """One run by its id, or by the word ``last``.
+
+        Raises:
+            StoreError: there is none.
+        """
+        query = select(runs).order_by(runs.c.started.desc()).limit(1)
+        if run != "last":
+            query = query.where(runs.c.id == run)
+        with store_faults(self._engine), self._engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise StoreError(
+                f"The journal has no run {run}.",
+                not_done="Nothing was changed.",
+                remedy="keytrust history lists the runs.",
+            )
+        return RunRecord(**row)
+
+    def runs(self, limit: int = 50) -> list[RunRecord]:
+        """The latest runs, newest first."""
+        query = select(runs).order_by(runs.c.started.desc()).limit(limit)
+        with store_faults(self._engine), self._engine.connect() as connection:
+            return [RunRecord(**row) for row in connection.execute(query).mappings()]
+
+    def entries(self, run: str | None = None, guid: bytes | None = None) -> list[JournalEntry]:
+        """Intended changes with their outcomes, in the order in which they were made, of one run or one account."""
+        outcomes = journal.alias()
+        query = (
+            select(journal, outcomes.c.outcome.label("became"), outcomes.c.detail.label("because"))
+            .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
+            .where(journal.c.entry == "intent")
+            .order_by(journal.c.seq)
+        )
+        if run is not None:
+            query = query.where(journal.c.run == run)
+        if guid is not None:
+            query = query.where(journal.c.guid == guid)
+        with store_faults(self._engine), self._engine.connect() as connection:
+            return [_entry(row) for row in connection.execute(query).mappings()]
+
+    def verify(self) -> int:
+        """Check the chain of digests from the first row to the last.
+
+        Returns:
+            The number of rows.
+
+        Raises:
+            StoreError: a row was altered, added out of order or taken away; names the first.
+        """
+        digest, expected = b"", 1
+        with store_faults(self._engine), self._engine.connect() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(select(journal).order_by(journal.c.seq))
+            for row in rows.mappings():
+                if row["seq"] != expected or row_digest(digest, row) != row["digest"]:
+                    raise StoreError(
+                        f"The journal does not verify at row {expected}: it was altered or rows are missing.",
+                        remedy="Compare it with a backup and with the domain controllers' audit events.",
+                    )
+                digest, expected = row["digest"], expected + 1
+        return expected - 1
+
+
+def value_id(guid: bytes, value: bytes) -> bytes:
+    """Identity of a value on an account, whatever the account is called now."""
+    return hashlib.sha256(guid + binary_part(value)).digest()
+
+
+def row_digest(previous: bytes, row: Mapping[Any, Any]) -> bytes:
+    """SHA-256 over the digest before it and every column but the digest itself."""
+    content = {
+        column.name: value.hex() if isinstance(value := row[column.name], bytes) else value
+        for column in journal.columns
+        if column.name != "digest"
+    }
+    return hashlib.sha256(previous + json.dumps(content, sort_keys=True).encode()).digest()
+
+
+def _serialise_appends(connection: Connection) -> None:
+    """Let one appender in at a time, so that each continues the chain where the one before it ended."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("LOCK TABLE journal IN EXCLUSIVE MODE")
+
+
+def _tail(connection: Connection) -> tuple[int, bytes]:
+    last = connection.execute(select(func.max(journal.c.seq))).scalar()
+    if last is None:
+        return 0, b""
+    digest: bytes = connection.execute(select(journal.c.digest).where(journal.c.seq == last)).scalar_one()
+    return last, digest
+
+
+def _entry(row: Mapping[Any, Any]) -> JournalEntry:
+    account = AccountRef(row["guid"], row["dn"], row["sid"], row["name"])
+    change = Change(Action(row["action"]), account, row["value"], row["key_id"], row["reason"])
+    became = row["became"]
+    return JournalEntry(
+        seq=row["seq"],
+        run=row["run"],
+        at=row["at"],
+        change=change,
+        server=row["server"],
+        outcome=None if became is None else Outcome(became),
+        detail=row["because"] or "",
+    )

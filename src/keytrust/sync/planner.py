@@ -1,0 +1,243 @@
+"""The plan: a pure function of registered keys, directory values and policy.
+
+Accounts are streamed and only what must be remembered of each is: a domain of any size costs one pass. What can be
+decided on the spot is; whether a key sits on another account is known only when all have been seen, so additions are
+candidates until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from keytrust.cloud.source import NGC, CloudUser, RegisteredKey, Reported
+from keytrust.credential import Dialect, KeyCredentialError, attribute_text, build, canonical_key_id
+from keytrust.directory.account import Account, guid_text
+from keytrust.sync.keycheck import key_faults
+from keytrust.sync.match import CloudIndex
+from keytrust.sync.model import (
+    AccountRef,
+    Action,
+    Census,
+    Change,
+    Conflict,
+    ConflictCode,
+    Context,
+    Plan,
+    Refusal,
+    RefusalCode,
+)
+from keytrust.sync.policy import Allow, Policy
+from keytrust.sync.stored import StoredKey
+
+Wrote = Callable[[bytes, bytes], str | None]
+"""Given an account's GUID and a stored value: the run that wrote it, by the journal, or None."""
+
+
+def make_plan(
+    users: Iterable[CloudUser],
+    accounts: Iterable[Account],
+    *,
+    policy: Policy,
+    wrote: Wrote,
+    dialect: Dialect,
+    context: Context,
+    allow_removals: int | None = None,
+) -> Plan:
+    """Work out every change that brings the directory in step with the registered keys, and nothing else.
+
+    Args:
+        users: All cloud users. An exception of the source passes through: half a read makes no plan.
+        accounts: All accounts of the domain, each with all its values.
+        policy: What the operator allows.
+        wrote: The journal's knowledge of what is ours.
+        dialect: The form in which new values are written.
+        context: Where and when; its time stands in for the creation time of keys of which the cloud tells none.
+        allow_removals: The limit on removals that a person set for this run, instead of the policy's.
+    """
+    planner = _Planner(CloudIndex(users), policy, wrote, dialect, context)
+    for account in accounts:
+        planner.take(account)
+    return planner.finish(allow_removals)
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    account: AccountRef
+    key: RegisteredKey
+    protected: bool
+    upn: str | None
+
+
+class _Planner:
+    def __init__(self, cloud: CloudIndex, policy: Policy, wrote: Wrote, dialect: Dialect, context: Context) -> None:
+        self._cloud = cloud
+        self._policy = policy
+        self._wrote = wrote
+        self._dialect = dialect
+        self._context = context
+        self._need_sid = Allow.UNCORROBORATED not in policy.allow
+        self._census = Census(cloud_users=cloud.users, cloud_only=cloud.cloud_only)
+        self._account_of_anchor: dict[bytes, AccountRef] = {}
+        self._ambiguous: set[bytes] = set()
+        self._holder: dict[bytes, bytes] = {}
+        self._several_holders: dict[bytes, set[bytes]] = {}
+        self._candidates: list[_Candidate] = []
+        self._removals: list[Change] = []
+        self._conflicts: list[Conflict] = []
+        self._matched_with_keys = 0
+
+    # -- one account at a time ----------------------------------------------------------------------------------
+
+    def take(self, account: Account) -> None:
+        self._census.accounts += 1
+        stored = [StoredKey.read(raw) for raw in account.values]
+        self._remember_holders(account, stored)
+        match = self._cloud.match(account, need_sid=self._need_sid)
+        if isinstance(match, Conflict):
+            self._conflicts.append(match)
+        elif match is not None and self._only_account_of_anchor(account, match):
+            self._compare(account, stored, match)
+            return
+        self._census.foreign += sum(value.credential is not None for value in stored)
+
+    def _remember_holders(self, account: Account, stored: list[StoredKey]) -> None:
+        for value in stored:
+            self._census.unreadable += value.credential is None
+            self._census.cloud_origin += value.cloud_origin
+            key = value.public_key_id
+            if key is not None and self._holder.setdefault(key, account.guid) != account.guid:
+                self._several_holders.setdefault(key, {self._holder[key]}).add(account.guid)
+
+    def _only_account_of_anchor(self, account: Account, user: CloudUser) -> bool:
+        this = AccountRef.of(account)
+        first = self._account_of_anchor.setdefault(account.source_anchor, this)
+        if first is this:
+            return True
+        if first.guid not in self._ambiguous:
+            self._report_shared_anchor(first, this, user)
+        self._report_shared_anchor(this, first, user)
+        return False
+
+    def _report_shared_anchor(self, account: AccountRef, other: AccountRef, user: CloudUser) -> None:
+        self._ambiguous.add(account.guid)
+        name = user.upn or user.id
+        sentence = f"{account.name}: {other.name} has the same source anchor, and both seem to be {name}."
+        self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
+
+    def _compare(self, account: Account, stored: list[StoredKey], user: CloudUser) -> None:
+        ref = AccountRef.of(account)
+        self._census.matched += 1
+        self._matched_with_keys += bool(user.keys.keys)
+        registered = {key.key_id: key for key in user.keys.keys}
+        serving = {value.key_id for value in stored if value.serves}
+        for key_id, key in registered.items():
+            if key.key_type == NGC:
+                self._census.registered += 1
+                self._census.present += key_id in serving
+                if key_id not in serving:
+                    self._candidates.append(_Candidate(ref, key, account.protected, account.upn))
+        if not isinstance(user.keys, Reported):
+            self._census.unknown += 1
+        for value in stored:
+            if value.key_id in registered:
+                continue
+            owned = self._removal_reason(account, value) if isinstance(user.keys, Reported) else None
+            if owned is None or value.key_id is None:
+                self._census.foreign += value.credential is not None
+            else:
+                self._removals.append(Change(Action.REMOVE, ref, value.raw, value.key_id, owned))
+
+    def _removal_reason(self, account: Account, value: StoredKey) -> str | None:
+        """Why a value that is not registered may be removed; None when it is not ours (rule 3)."""
+        run = self._wrote(account.guid, value.raw)
+        if run is not None:
+            return f"no longer registered; written by run {run}"
+        if self._policy.adopt and value.cloud_origin:
+            return "not registered; cloud-origin value, adopted"
+        return None
+
+    # -- when all have been seen --------------------------------------------------------------------------------
+
+    def finish(self, allow_removals: int | None) -> Plan:
+        additions: list[Change] = []
+        refusals: list[Refusal] = []
+        for candidate in self._candidates:
+            if candidate.account.guid in self._ambiguous:
+                continue
+            outcome = self._addition(candidate)
+            if isinstance(outcome, Change):
+                additions.append(outcome)
+            else:
+                refusals.append(outcome)
+        removals = [change for change in self._removals if change.account.guid not in self._ambiguous]
+        held_because = self._held_because(len(removals), allow_removals)
+        self._census.unmatched_users = max(0, self._cloud.anchored_with_keys() - self._matched_with_keys)
+        return Plan(
+            context=self._context,
+            changes=(*additions, *(() if held_because else removals)),
+            held=tuple(removals) if held_because else (),
+            held_because=held_because,
+            conflicts=tuple(self._conflicts),
+            refusals=tuple(refusals),
+            census=self._census,
+        )
+
+    def _addition(self, candidate: _Candidate) -> Change | Refusal:
+        account, key = candidate.account, candidate.key
+        refusal = self._refusal(candidate)
+        if refusal is not None:
+            return refusal
+        try:
+            credential = build(
+                key.material,
+                device_id=key.device_id,
+                created=key.created or self._context.made_at,
+                dialect=self._dialect,
+                custom_key_information=key.custom_key_information,
+            )
+        except KeyCredentialError as error:
+            return _refuse(candidate, RefusalCode.UNREADABLE, f"its material cannot be written: {error}")
+        device = f" from device {key.device_id}" if key.device_id else ""
+        when = f" {key.created:%Y-%m-%d %H:%M} UTC" if key.created else ""
+        value = attribute_text(credential, account.dn).encode()
+        return Change(Action.ADD, account, value, key.key_id, f"registered{when}{device}, missing in the directory")
+
+    def _refusal(self, candidate: _Candidate) -> Refusal | None:
+        account, key, policy = candidate.account, candidate.key, self._policy
+        if candidate.protected and not policy.lists_privileged(account.name, candidate.upn, account.sid, account.dn):
+            return _refuse(candidate, RefusalCode.PRIVILEGED, "the account is privileged (adminCount=1)")
+        for fault in key_faults(key.material):
+            if fault.allowed_by not in policy.allow:
+                return _refuse(candidate, fault.code, fault.sentence)
+        if Allow.SHARED_KEY not in policy.allow:
+            elsewhere = self._holders(key) - {account.guid}
+            if elsewhere:
+                where = ", ".join(guid_text(guid) for guid in sorted(elsewhere)[:3])
+                return _refuse(candidate, RefusalCode.SHARED_KEY, f"the same key is on another account ({where})")
+            if self._cloud.registered_to(key.key_id) > 1:
+                return _refuse(candidate, RefusalCode.SHARED_KEY, "the same key is registered to several cloud users")
+        return None
+
+    def _holders(self, key: RegisteredKey) -> set[bytes]:
+        public = canonical_key_id(key.material) or key.key_id
+        one = self._holder.get(public)
+        return self._several_holders.get(public) or ({one} if one is not None else set())
+
+    def _held_because(self, removals: int, allow_removals: int | None) -> str:
+        limit = self._policy.removals_allowed(self._census.cloud_origin, allow_removals)
+        if removals > limit:
+            return (
+                f"{removals} removals exceed the limit of {limit} for one run"
+                f" ({self._census.cloud_origin} cloud-origin keys in the domain), so none is made"
+            )
+        if removals > 1 and self._cloud.keys == 0 and allow_removals is None:
+            return (
+                f"the cloud reports not one key for anybody, which is taken for a fault: {removals} removals not made"
+            )
+        return ""
+
+
+def _refuse(candidate: _Candidate, code: RefusalCode, what: str) -> Refusal:
+    sentence = f"{candidate.account.name}: key {candidate.key.key_id.hex()[:16]}… refused, {what}."
+    return Refusal(code, candidate.account, candidate.key.key_id, sentence)

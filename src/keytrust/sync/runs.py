@@ -1,0 +1,159 @@
+"""The three things an operator does: plan, carry a plan out, take a run back."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Engine
+
+from keytrust.cloud.source import KeySource
+from keytrust.directory.account import Account
+from keytrust.directory.domain import Domain
+from keytrust.errors import PlanError
+from keytrust.store.database import run_lock
+from keytrust.sync.apply import RunReport, apply_changes
+from keytrust.sync.journal import Journal, Outcome
+from keytrust.sync.model import Change, Context, Plan
+from keytrust.sync.planfile import check_still_valid
+from keytrust.sync.planner import make_plan
+from keytrust.sync.policy import Policy
+from keytrust.sync.undo import UndoPlan, plan_undo
+
+Progress = Callable[[int], None]
+Item = TypeVar("Item")
+
+
+class Runs:
+    """Plans and runs for one domain, one key source and one store."""
+
+    def __init__(self, domain: Domain, source: KeySource | None, store: Engine, policy: Policy) -> None:
+        """``source`` may be None for an undo, which asks nothing of the cloud."""
+        self._domain = domain
+        self._source = source
+        self._store = store
+        self._policy = policy
+        self.journal = Journal(store)
+
+    def plan(
+        self,
+        *,
+        allow_removals: int | None = None,
+        cloud_progress: Progress | None = None,
+        directory_progress: Progress | None = None,
+    ) -> Plan:
+        """Read both sides completely and work out what to do. Changes nothing.
+
+        Raises:
+            CloudError: the registered keys could not all be read.
+            DirectoryError: the accounts could not all be read.
+        """
+        source = self._needed_source()
+        return make_plan(
+            source.read(cloud_progress),
+            _counted(self._domain.accounts(), directory_progress),
+            policy=self._policy,
+            wrote=self.journal.wrote,
+            dialect=self._domain.dialect,
+            context=Context(self._domain.name, self._domain.sid, source.name, datetime.now(UTC)),
+            allow_removals=allow_removals,
+        )
+
+    def apply_saved(
+        self, saved: Plan, *, allow_removals: int | None = None, progress: Progress | None = None
+    ) -> RunReport:
+        """Carry out a saved plan exactly as it was reviewed.
+
+        Raises:
+            PlanError: its world has moved; nothing was changed.
+        """
+        with run_lock(self._store):
+            check_still_valid(saved, self.plan(allow_removals=allow_removals))
+            return self._carry_out("apply", saved.changes, progress)
+
+    def sync(
+        self,
+        *,
+        allow_removals: int | None = None,
+        seen: Callable[[Plan], None] | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Plan, RunReport | None]:
+        """Plan and carry it out in one go; no run is opened when there is nothing to do.
+
+        Args:
+            allow_removals: The limit on removals for this run.
+            seen: Told the plan before it is carried out.
+            progress: Called with the number of changes whose outcome is known.
+        """
+        with run_lock(self._store):
+            plan = self.plan(allow_removals=allow_removals)
+            if seen is not None:
+                seen(plan)
+            return plan, self._carry_out("sync", plan.changes, progress) if plan.changes else None
+
+    def plan_undo(self, run: str) -> tuple[str, UndoPlan]:
+        """Work out how to take back a run, given by its id or ``last``; returns its id too.
+
+        Raises:
+            StoreError: the journal has no such run.
+            PlanError: it was a run on another domain.
+        """
+        record = self.journal.run(run)
+        if record.domain_sid != self._domain.sid:
+            raise PlanError(
+                f"Run {record.id} was on the domain {record.domain}, not {self._domain.name}.",
+                not_done="Nothing was changed.",
+                remedy="Use the configuration of that domain.",
+            )
+        entries = self.journal.entries(run=record.id)
+        accounts = self._domain.by_guid(list({entry.change.account.guid for entry in entries}))
+        return record.id, plan_undo(entries, accounts)
+
+    def undo(self, run: str, plan: UndoPlan, *, progress: Progress | None = None) -> RunReport:
+        """Carry out an undo. It is a run like any other: journaled, confirmed, and can itself be undone."""
+        with run_lock(self._store):
+            return self._carry_out("undo", plan.changes, progress, undoes=run)
+
+    def _carry_out(
+        self, kind: str, changes: Sequence[Change], progress: Progress | None, undoes: str | None = None
+    ) -> RunReport:
+        run = self.journal.start_run(
+            kind,
+            domain=self._domain.name,
+            domain_sid=self._domain.sid,
+            server=self._domain.controller.host,
+            source=self._source.name if self._source else "",
+            operator=f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}",
+            undoes=undoes,
+        )
+        result = "ended by an error"
+        try:
+            report = apply_changes(
+                changes,
+                directory=self._domain,
+                journal=self.journal,
+                run=run,
+                in_flight=self._domain.settings.in_flight,
+                progress=progress,
+            )
+            result = ", ".join(f"{n} {outcome}" for outcome in Outcome if (n := report.count(outcome)))
+            result = f"{result or 'nothing to do'}{': ' + report.stopped_because if report.stopped_because else ''}"
+        finally:
+            self.journal.finish_run(run, result)
+        return report
+
+    def _needed_source(self) -> KeySource:
+        if self._source is None:
+            raise PlanError("A plan needs a key source.", remedy="Fill in [cloud] in the configuration.")
+        return self._source
+
+
+def _counted(accounts: Iterable[Account], progress: Progress | None) -> Iterator[Account]:
+    for number, account in enumerate(accounts, 1):
+        if progress is not None and number % 100 == 0:
+            progress(number)
+        yield account
