@@ -115,9 +115,10 @@ def _answers(spec: LabSpec) -> bool:
 
 
 def _prove(spec: LabSpec) -> None:
-    """The connector account gets a ticket: the KDC, the database and the keytab fit together."""
+    """The connector account gets a ticket for LDAP: the KDC, the database and the keytab fit together."""
+    keytab = str(spec.connector_keytab)
     child.run(
-        ["kinit", "-k", "-t", str(spec.connector_keytab), "-c", "MEMORY:", spec.connector_principal],
+        ["kinit", "-k", "-t", keytab, "-c", "MEMORY:", "-S", f"ldap/{spec.dc_host}", spec.connector_principal],
         doing="signing in as the connector account",
         env={"KRB5_CONFIG": str(spec.krb5_config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         timeout=30,

@@ -42,6 +42,8 @@ def provision(spec: LabSpec, report: Callable[[str], None]) -> None:
     _write(spec.tree / "etc/resolv.conf", f"search {spec.domain}\nnameserver {spec.address}\n")
     report("making Key Admins and the connector account")
     _create_accounts(spec, domain_sid)
+    # The controller would name its own services some time after its start; nobody can bind by GSSAPI before.
+    inside.run(spec.tree, ["samba_spnupdate"], doing="naming the controller's services")
     _export_keytab(spec)
     _write(spec.krb5_config, texts.client_krb5(spec))
     _write(spec.config, texts.keytrust_toml(spec))
