@@ -1,0 +1,1 @@
+"""What several tests share: worlds made of accounts and cloud users, and a directory in memory."""
