@@ -56,7 +56,7 @@ def parse_fido(material: bytes) -> tuple[FidoMaterial, PublicKey]:
     version = members.get("version")
     name = members.get("displayName") or ""
     chain = members.get("x5c") or []
-    if type(version) is not int or not isinstance(name, str):
+    if type(version) is not int or not isinstance(name, str) or _has_lone_surrogates(name):
         raise KeyCredentialError("the FIDO key material has no version, or a name that is not text")
     if not isinstance(chain, list) or len(chain) > _MAX_CERTIFICATES:
         raise KeyCredentialError("the FIDO key material has a certificate chain that is not a short list")
@@ -89,6 +89,11 @@ def _members(material: bytes) -> dict[str, Any]:
     if not isinstance(parsed, dict):
         raise KeyCredentialError("the FIDO key material is not a JSON object")
     return parsed
+
+
+def _has_lone_surrogates(text: str) -> bool:
+    """Whether JSON escapes smuggled in half a character, which nobody could print or store."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _decoded(text: object) -> bytes:

@@ -48,6 +48,8 @@ _ORDER_FACTORS = _prime_powers(_ORDER)
 
 def has_roca_fingerprint(modulus: int) -> bool:
     """Whether an RSA modulus has the structure of the flawed library's keys."""
+    if modulus % 2 == 0:
+        return False
     # Nearly every other modulus fails modulo one of the first few primes already.
     residue = modulus % _PRIMORIAL
     if any(residue % prime not in powers for prime, powers in _SUBGROUPS):
