@@ -1,4 +1,4 @@
-"""Decoding single values of untrusted cloud JSON: each returns the value, or raises ``ValueError`` with what is wrong."""
+"""Decoding single values of untrusted cloud JSON: returns the value, or raises ``ValueError`` with what is wrong."""
 
 from __future__ import annotations
 

@@ -1,0 +1,58 @@
+"""The audit trail: one row for every change, written in the transaction that makes the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from keytrust.registry.tables import audit
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who asked for a change, in which request.
+
+    Attributes:
+        actor: ``user <upn>``, ``application <id>``, or what was run on the host.
+        request_id: The id that the answer carried, if it was a request.
+        at: When, microseconds since 1970.
+    """
+
+    actor: str
+    at: int
+    request_id: str | None = None
+
+
+def record(
+    connection: Connection,
+    origin: Origin,
+    action: str,
+    *,
+    user_id: str | None = None,
+    device_id: str | None = None,
+    key_id: str | None = None,
+    detail: str = "",
+) -> None:
+    """Append one row in the caller's transaction."""
+    connection.execute(
+        insert(audit),
+        {
+            "at": origin.at,
+            "actor": origin.actor[:1024],
+            "action": action,
+            "user_id": user_id,
+            "device_id": device_id,
+            "key_id": key_id,
+            "detail": detail[:1024],
+            "request_id": origin.request_id,
+        },
+    )
+
+
+def trail(connection: Connection, *, user_id: str | None = None, limit: int = 1000) -> list[dict[str, object]]:
+    """The latest rows, newest first, of everybody or of one user."""
+    statement = select(audit).order_by(audit.c.seq.desc()).limit(limit)
+    if user_id is not None:
+        statement = statement.where(audit.c.user_id == user_id)
+    return [dict(row) for row in connection.execute(statement).mappings()]

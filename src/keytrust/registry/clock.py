@@ -1,0 +1,22 @@
+"""Time as the registry keeps it: microseconds since 1970 UTC."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], int]
+"""Returns microseconds since 1970 UTC."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def now() -> int:
+    """The host's clock."""
+    return time.time_ns() // 1000
+
+
+def iso(moment: int) -> str:
+    """Edm.DateTimeOffset with microseconds."""
+    return (_EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

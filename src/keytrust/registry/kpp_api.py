@@ -1,0 +1,91 @@
+"""The routes that devices use: discovery and key registration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from keytrust.registry import discovery, registration, schemas
+from keytrust.registry.context import Context, client_request_id, request_id
+from keytrust.registry.registration import KeyRequest, RegistrationError
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": schemas.KppError, "description": why}
+    for status, why in {
+        400: "the request, the key or the user is not acceptable",
+        401: "the token's claims are not",
+        413: "the body is too large",
+    }.items()
+}
+_REQUEST_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": schemas.KeyRequestBody.model_json_schema()}},
+    },
+    "security": [{"bearer": []}],
+}
+
+
+def router(context: Context) -> APIRouter:
+    """The routes, bound to one registry."""
+    routes = APIRouter(tags=["devices"])
+
+    @routes.get("/{tenant}/Discover", responses={404: _ERRORS[400], 400: _ERRORS[400]})
+    def discover(
+        request: Request, tenant: str, api_version: Annotated[str | None, Query(alias="api-version")] = None
+    ) -> dict[str, Any]:
+        """The discovery document ([MS-DVRD])."""
+        if api_version not in discovery.API_VERSIONS:
+            raise RegistrationError(400, "invalid_request", "api-version must be 1.0 to 1.9", "api-version")
+        if not discovery.knows_tenant(context.settings, tenant):
+            raise RegistrationError(404, "tenant_not_found", "the tenant is not served here", "tenant")
+        return discovery.document(context.settings, context.base_url(request))
+
+    @routes.post(
+        "/EnrollmentServer/key/", response_model=schemas.KeyAnswer, responses=_ERRORS, openapi_extra=_REQUEST_BODY
+    )
+    async def register_key(
+        request: Request, api_version: Annotated[str | None, Query(alias="api-version")] = None
+    ) -> JSONResponse:
+        """Register a key ([MS-KPP] 3.1.5.1)."""
+        key_request = KeyRequest(
+            api_version=api_version,
+            accept=request.headers.get("accept"),
+            authorization=request.headers.get("authorization"),
+            body=await _bounded_body(request),
+            request_id=request_id(request),
+        )
+        answer = await run_in_threadpool(
+            registration.register,
+            key_request,
+            context.settings,
+            context.verifier,
+            context.database,
+            context.now,
+        )
+        return JSONResponse(answer)
+
+    return routes
+
+
+def refusal(request: Request, error: RegistrationError, at: int) -> JSONResponse:
+    """The answer to a refused registration."""
+    headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if error.status == 401 else {}
+    return JSONResponse(error.details(client_request_id(request), at), error.status, headers)
+
+
+async def _bounded_body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > registration.MAX_BODY:
+                message = f"the body is longer than {registration.MAX_BODY} bytes"
+                raise RegistrationError(413, "invalid_request", message, "body")
+    except ClientDisconnect:
+        raise RegistrationError(400, "invalid_request", "the body is incomplete", "body") from None
+    return bytes(body)

@@ -1,0 +1,84 @@
+"""The shapes of the answers, for OpenAPI. The answers themselves are built faster than by these models."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class InnerError(BaseModel):
+    """When and in which request an error happened."""
+
+    model_config = ConfigDict(extra="allow")
+
+    date: str
+
+
+class ErrorDetail(BaseModel):
+    """An OData error."""
+
+    code: str
+    message: str
+    innerError: InnerError  # noqa: N815 - OData's spelling, here and below
+
+
+class ErrorAnswer(BaseModel):
+    """The body of every refusal by the Graph-shaped API."""
+
+    error: ErrorDetail
+
+
+class Collection(BaseModel):
+    """A page of a collection."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    context: str = Field(alias="@odata.context")
+    next_link: str | None = Field(default=None, alias="@odata.nextLink")
+    value: list[dict[str, Any]]
+
+
+class KeyRequestBody(BaseModel):
+    """[MS-KPP] 2.2.2: what a device sends."""
+
+    kngc: str = Field(min_length=1, description="base64 of a BCRYPT_RSAKEY_BLOB holding an RSA-2048 public key")
+
+
+class KeyAnswer(BaseModel):
+    """[MS-KPP]: the key is registered, durably."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kid: str
+    upn: str
+    pctx: str | None = None
+
+
+class KppInnerError(BaseModel):
+    """Always empty ([MS-KPP] 2.2.3.1)."""
+
+    trace: None
+    context: None
+
+
+class KppError(BaseModel):
+    """[MS-KPP] 2.2.3.1 ErrorDetails."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str
+    message: str
+    response: Literal["ERROR_FAIL"]
+    target: str
+    clientrequestid: str
+    time: str
+    innererror: KppInnerError
+
+
+class Health(BaseModel):
+    """Whether the service is alive, or ready."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    status: Literal["ok", "unavailable"]

@@ -1,0 +1,95 @@
+"""What an operator decides about a registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from keytrust.cloud.origin import is_loopback
+
+
+class TrustedIssuer(BaseModel):
+    """Whose tokens are accepted, and for what.
+
+    Attributes:
+        issuer: The exact ``iss``.
+        jwks_file: Its public keys as a JSON Web Key Set on this host; read again when it changes.
+        jwks_url: Or where it publishes them (https, or loopback).
+        may_register: Whether its tokens may register keys.
+        may_call_graph: Whether its tokens may read (and, with the role, administer) the directory.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1, max_length=2048)
+    jwks_file: Path | None = None
+    jwks_url: str | None = None
+    may_register: bool = True
+    may_call_graph: bool = True
+
+    @model_validator(mode="after")
+    def _one_key_set(self) -> Self:
+        if (self.jwks_file is None) == (self.jwks_url is None):
+            raise ValueError("give either jwks_file or jwks_url")
+        if self.jwks_url is not None:
+            url = urlsplit(self.jwks_url)
+            if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
+                raise ValueError("jwks_url must be https, or http on a loopback address")
+        return self
+
+
+class RegistrySettings(BaseModel):
+    """Settings of one registry.
+
+    Attributes:
+        database_url: An SQLAlchemy URL, ``sqlite:////var/lib/…`` or ``postgresql+psycopg://…``. Not shown in a repr,
+            because it may hold a password.
+        host: The address to listen at.
+        port: The port; 0 takes any free one.
+        tls_certificate: PEM certificate chain. Required unless ``host`` is loopback.
+        tls_key: PEM private key for it, without a passphrase.
+        public_url: How clients reach the registry; by default made from host and port.
+        tenant_id: This directory's id in discovery.
+        tenant_name: Its DNS-like name.
+        issuers: Whose tokens are accepted.
+        mfa_max_age: How old the second factor may be at registration, seconds.
+        leeway: Accepted difference of clocks, seconds.
+        log_requests: Whether every request is logged, one JSON line each.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: str = Field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8443, ge=0, le=65535)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    public_url: str | None = Field(default=None, pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~\-/]*)?$")
+    tenant_id: UUID = UUID("6b657974-7275-4274-8000-000000000001")
+    tenant_name: str = Field(default="keytrust.local", pattern=r"^[A-Za-z0-9.-]{1,253}$")
+    issuers: tuple[TrustedIssuer, ...] = ()
+    mfa_max_age: float = Field(default=600.0, gt=0, le=86_400)
+    leeway: float = Field(default=30.0, ge=0, le=600)
+    log_requests: bool = True
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a trailing slash."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls_certificate else 'http'}://{host}:{self.port}"
+
+    @property
+    def key_provision_resource(self) -> str:
+        """KeyProvisionResourceId: the audience of a token that registers a key."""
+        return f"urn:ms-drs:{urlsplit(self.url).hostname}"
+
+    @property
+    def graph_resource(self) -> str:
+        """The audience of a token that reads or administers the directory."""
+        return f"https://{urlsplit(self.url).hostname}"

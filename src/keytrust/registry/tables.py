@@ -1,0 +1,95 @@
+"""The registry's tables. Times are integers, microseconds since 1970 UTC; ids are lower-case GUIDs."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = "1"
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", String(256), nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    # Not unique: two accounts of a forest can claim one name for a while. A look-up that finds two is refused instead.
+    Column("upn", String(1024), nullable=False),
+    Column("upn_key", String(1024), nullable=False, index=True),
+    Column("source_anchor", String(344), nullable=False, unique=True),
+    Column("sid", String(184)),
+    Column("sam_account_name", String(256)),
+    Column("distinguished_name", String(4096)),
+    Column("domain", String(255)),
+    Column("display_name", String(256)),
+    Column("enabled", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("updated", BigInteger, nullable=False),
+    Column("deleted", BigInteger),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner_id", String(36), ForeignKey("users.id"), index=True),
+    Column("display_name", String(256), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("last_seen", BigInteger),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("kid", String(36), primary_key=True),
+    Column("user_id", String(36), ForeignKey("users.id"), nullable=False),
+    Column("device_id", String(36), ForeignKey("devices.id"), nullable=False, index=True),
+    # SHA-256 of the material, hex. Unique: one key has one owner, whatever two requests do in the same moment.
+    Column("key_id", String(64), nullable=False, unique=True),
+    Column("material", LargeBinary, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    UniqueConstraint("user_id", "device_id"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String(1024), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("user_id", String(36)),
+    Column("device_id", String(36)),
+    Column("key_id", String(64)),
+    Column("detail", String(1024), nullable=False),
+    Column("request_id", String(64)),
+    Index("ix_audit_user_id_seq", "user_id", "seq"),
+    # Rows are only ever appended; a row number is never given twice, even after a deletion by hand.
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,181 @@
+"""Users of the registry. They come from Active Directory and are recognised by their source anchor."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from keytrust.errors import RegistryError
+from keytrust.registry import audit, clock
+from keytrust.registry.database import Database
+from keytrust.registry.tables import users
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedUser:
+    """One account of Active Directory.
+
+    Attributes:
+        source_anchor: ``mS-DS-ConsistencyGuid``, or ``objectGUID`` if that is not set; the raw bytes.
+        upn: ``userPrincipalName``; where there is none, ``sAMAccountName@domain``.
+        sid: ``objectSid`` in text form.
+        sam_account_name: ``sAMAccountName``.
+        distinguished_name: ``distinguishedName``.
+        domain: The domain's DNS name.
+        enabled: Not ACCOUNTDISABLE.
+        display_name: ``displayName``.
+    """
+
+    source_anchor: bytes
+    upn: str
+    sid: str | None = None
+    sam_account_name: str | None = None
+    distinguished_name: str | None = None
+    domain: str | None = None
+    enabled: bool = True
+    display_name: str | None = None
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import changed. ``conflicts`` names accounts left out because another has the same source anchor."""
+
+    added: int = 0
+    updated: int = 0
+    restored: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    conflicts: list[str] = field(default_factory=list)
+
+
+def import_users(
+    database: Database, accounts: Iterable[ImportedUser], *, complete: bool = False, actor: str = "import"
+) -> ImportReport:
+    """Bring the registry's users in step with Active Directory.
+
+    Each batch is a transaction of its own, so registrations go on meanwhile and an import that breaks off leaves whole
+    batches.
+
+    Args:
+        database: The registry's database.
+        accounts: The accounts, in any order; only a batch of them is held at a time.
+        complete: Whether ``accounts`` is everybody: only then users that are not among them are (softly) deleted.
+        actor: Who imports, for the audit trail.
+
+    Raises:
+        RegistryError: ``complete``, yet there was no account at all, which is a failed read and not an empty directory.
+    """
+    report = ImportReport()
+    origin = audit.Origin(actor, clock.now())
+    seen: set[str] = set()
+    stream = iter(accounts)
+    while batch := list(itertools.islice(stream, _BATCH)):
+        _upsert(database, batch, seen, report, origin)
+    if complete:
+        _delete_missing(database, seen, report, origin)
+    return report
+
+
+def find_user(connection: Connection, *, user_id: str | None = None, upn: str | None = None) -> Row[Any] | None:
+    """The one user, not deleted, with this id or this name; None if there is none or the name is not unique."""
+    statement = select(users).where(users.c.deleted.is_(None)).limit(2)
+    if user_id is not None:
+        statement = statement.where(users.c.id == user_id)
+    if upn is not None:
+        statement = statement.where(users.c.upn_key == upn.casefold())
+    rows = connection.execute(statement).all()
+    return rows[0] if len(rows) == 1 else None
+
+
+def set_enabled(database: Database, user_id: str, enabled: bool, *, actor: str) -> bool:
+    """Enable or disable a user until the next import says otherwise; False if there is no such user."""
+    origin = audit.Origin(actor, clock.now())
+    with database.write() as connection:
+        statement = update(users).where(users.c.id == user_id, users.c.deleted.is_(None))
+        if connection.execute(statement.values(enabled=enabled, updated=origin.at)).rowcount == 0:
+            return False
+        audit.record(connection, origin, "enable user" if enabled else "disable user", user_id=user_id)
+    return True
+
+
+def _upsert(
+    database: Database, batch: Sequence[ImportedUser], seen: set[str], report: ImportReport, origin: audit.Origin
+) -> None:
+    wanted: dict[str, dict[str, object]] = {}
+    for account in batch:
+        anchor = base64.b64encode(account.source_anchor).decode("ascii")
+        if anchor in wanted or anchor in seen:
+            report.conflicts.append(account.distinguished_name or account.upn)
+            continue
+        wanted[anchor] = _values(account)
+    seen.update(wanted)
+    with database.write() as connection:
+        statement = select(users).where(users.c.source_anchor.in_(wanted))
+        present = {row["source_anchor"]: row for row in connection.execute(statement).mappings()}
+        added = []
+        changed = []
+        for anchor, values in wanted.items():
+            row = present.get(anchor)
+            if row is None:
+                added.append({"id": str(uuid.uuid4()), "source_anchor": anchor, **values, **_new(origin.at)})
+            elif row["deleted"] is not None or any(row[name] != value for name, value in values.items()):
+                changed.append({"_id": row["id"], **values, "updated": origin.at})
+                report.restored += row["deleted"] is not None
+        if added:
+            connection.execute(insert(users), added)
+        if changed:
+            names = [name for name in changed[0] if name != "_id"]
+            statement_ = update(users).where(users.c.id == bindparam("_id")).values(deleted=None)
+            connection.execute(statement_.values({name: bindparam(name) for name in names}), changed)
+        for row_id, action in [(row["id"], "add user") for row in added] + [
+            (row["_id"], "update user") for row in changed
+        ]:
+            audit.record(connection, origin, action, user_id=str(row_id))
+    report.added += len(added)
+    report.updated += len(changed)
+    report.unchanged += len(wanted) - len(added) - len(changed)
+
+
+def _values(account: ImportedUser) -> dict[str, object]:
+    return {
+        "upn": account.upn,
+        "upn_key": account.upn.casefold(),
+        "sid": account.sid,
+        "sam_account_name": account.sam_account_name,
+        "distinguished_name": account.distinguished_name,
+        "domain": account.domain,
+        "display_name": account.display_name,
+        "enabled": account.enabled,
+    }
+
+
+def _new(at: int) -> dict[str, object]:
+    return {"created": at, "updated": at}
+
+
+def _delete_missing(database: Database, seen: set[str], report: ImportReport, origin: audit.Origin) -> None:
+    with database.read() as connection:
+        present = connection.execute(select(func.count()).where(users.c.deleted.is_(None))).scalar_one()
+        if not seen and present:
+            raise RegistryError(
+                f"the import brought no account at all, while the registry has {present} users",
+                not_done="no user was deleted",
+                remedy="check the search base and the permissions of the account that reads the directory",
+            )
+        statement = select(users.c.id, users.c.source_anchor).where(users.c.deleted.is_(None))
+        missing = [row.id for row in connection.execute(statement) if row.source_anchor not in seen]
+    for start in range(0, len(missing), _BATCH):
+        batch = missing[start : start + _BATCH]
+        with database.write() as connection:
+            connection.execute(update(users).where(users.c.id.in_(batch)).values(deleted=origin.at, updated=origin.at))
+            for user_id in batch:
+                audit.record(connection, origin, "delete user", user_id=user_id)
+    report.removed = len(missing)
