@@ -9,26 +9,25 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
 from keytrust.credential.errors import KeyCredentialError
 from keytrust.credential.identifiers import KeySource, KeyUsage
 from keytrust.credential.key_credential import KeyCredential
+from keytrust.credential.layout import VERSION_2, Layout, entry_header, layout_in_order
 from keytrust.credential.times import KeyTime, TimeForm, encode_binary, encode_filetime, ticks_of
 
 ENTRA_CUSTOM_KEY_INFORMATION = bytes.fromhex("010000000002000000000000000000")
 """The 15 bytes that the cloud gives a Windows Hello key and Entra Connect copies."""
 
-_PREFIX = Struct("<I HB32s HB32s")  # version, KeyID, KeyHash
-_MATERIAL_HEADER = Struct("<HB")
-_GUID = Struct(">IHH8s")  # the fields of a GUID as UUID holds them, big-endian
-
-
-@lru_cache(maxsize=64)
-def _tail(information_bytes: int, with_device: bool) -> Callable[..., bytes]:
-    """What packs the entries after the material: usage, source, device, custom key information, the two times."""
-    device = "HBIHH8s" if with_device else ""
-    return Struct(f"<HBB HBB {device} HB{information_bytes}s HBQ HBQ").pack
+_GUID = Struct(">IHH8s")  # the fields of a GUID as UUID has them; a key credential has them little-endian
+_PREFIX = Struct("<4s 3s32s 3s32s")  # version, KeyID, KeyHash
+_VERSION = VERSION_2.to_bytes(4, "little")
+_KEY_ID, _KEY_HASH, _USAGE, _SOURCE, _DEVICE, _LOGON, _CREATED = (
+    entry_header(identifier, length)
+    for identifier, length in ((1, 32), (2, 32), (4, 1), (5, 1), (6, 16), (8, 8), (9, 8))
+)
 
 
 class Dialect(StrEnum):
@@ -41,8 +40,37 @@ class Dialect(StrEnum):
 
 
 # Names of their own, because looking up an enum member costs as much as packing it.
-_AD, _PORTABLE = int(KeySource.AD), Dialect.PORTABLE
+_AD, _PORTABLE = int(KeySource.AD), str(Dialect.PORTABLE)
 _FILETIME, _BINARY = TimeForm.FILETIME, TimeForm.BINARY
+
+
+class _Shape(NamedTuple):
+    """What all key credentials with the same lengths have in common.
+
+    Attributes:
+        pack: Packs the entries after KeyHash, each header before its value.
+        material_header: The header of KeyMaterial.
+        information_header: The header of CustomKeyInformation.
+        layout: Where the entries then lie.
+    """
+
+    pack: Callable[..., bytes]
+    material_header: bytes
+    information_header: bytes
+    layout: Layout
+
+
+@lru_cache(maxsize=256)
+def _shape(material: int, information: int, with_device: bool) -> _Shape:
+    if not 0 < material <= 0xFFFF or not 2 <= information <= 0xFFFF:
+        raise KeyCredentialError(
+            f"{material} bytes of key material with {information} bytes of custom key information cannot be stored"
+        )
+    pack = Struct(f"<3s{material}s 3sB 3sB {'3sIHH8s' if with_device else ''} 3s{information}s 3sQ 3sQ").pack
+    lengths = {1: 32, 2: 32, 3: material, 4: 1, 5: 1, 6: 16, 7: information, 8: 8, 9: 8}
+    if not with_device:
+        del lengths[6]
+    return _Shape(pack, entry_header(3, material), entry_header(7, information), layout_in_order(lengths))
 
 
 def build(
@@ -74,25 +102,25 @@ def build(
         KeyCredentialError: an argument cannot be encoded.
     """
     information = ENTRA_CUSTOM_KEY_INFORMATION if custom_key_information is None else custom_key_information
-    if dialect is _PORTABLE:
+    if dialect == _PORTABLE:
         information = information[:2]
-    if not material or len(information) < 2:
-        raise KeyCredentialError("a key credential needs key material and at least 2 bytes of custom key information")
     form = _FILETIME if source == _AD else _BINARY
-    logon = 0 if last_logon is None else _encoded(last_logon, form)
-    device = () if device_id is None else (16, 6, *_GUID.unpack(device_id.bytes))
-    size = len(information)
+    pack, material_header, information_header, layout = _shape(len(material), len(information), device_id is not None)
+    device = () if device_id is None else (_DEVICE, *_GUID.unpack(device_id.int.to_bytes(16, "big")))
+    tail = (
+        information_header,
+        information,
+        _LOGON,
+        0 if last_logon is None else _encoded(last_logon, form),
+        _CREATED,
+        _encoded(created, form),
+    )
     try:
-        tail = _tail(size, device_id is not None)(
-            *(1, 4, usage, 1, 5, source, *device),
-            *(size, 7, information, 8, 8, logon, 8, 9, _encoded(created, form)),
-        )
-        hashed = _MATERIAL_HEADER.pack(len(material), 3) + material + tail
+        hashed = pack(material_header, material, _USAGE, usage, _SOURCE, source, *device, *tail)
     except struct.error as error:
-        message = "a key credential cannot hold the given material, usage, source or custom key information"
-        raise KeyCredentialError(message, detail=str(error)) from error
-    prefix = _PREFIX.pack(0x200, 32, 1, sha256(material).digest(), 32, 2, sha256(hashed).digest())
-    return KeyCredential(prefix + hashed)
+        raise KeyCredentialError(f"usage {usage} and source {source} must each fit in a byte") from error
+    prefix = _PREFIX.pack(_VERSION, _KEY_ID, sha256(material).digest(), _KEY_HASH, sha256(hashed).digest())
+    return KeyCredential._with_layout(prefix + hashed, layout)
 
 
 def _encoded(moment: datetime | KeyTime, form: TimeForm) -> int:

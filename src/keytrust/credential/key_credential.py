@@ -10,7 +10,7 @@ from uuid import UUID
 from keytrust.credential.custom_info import CustomKeyInformation
 from keytrust.credential.errors import KeyCredentialError
 from keytrust.credential.identifiers import EntryId, KeySource, KeyUsage
-from keytrust.credential.layout import VERSION_0, VERSION_2, Layout, layout_of
+from keytrust.credential.layout import VERSION_0, VERSION_2, Layout, entry_header, layout_of
 from keytrust.credential.times import KeyTime, TimeForm
 from keytrust.credential.verification import Problem, find_problems, is_fido_credential_id
 
@@ -55,6 +55,14 @@ class KeyCredential:
         return cls(data)
 
     @classmethod
+    def _with_layout(cls, data: bytes, layout: Layout) -> KeyCredential:
+        """Wrap bytes that were just made, whose layout is known: for ``build`` alone."""
+        credential = cls.__new__(cls)
+        _set_data(credential, data)
+        _set_layout(credential, layout)
+        return credential
+
+    @classmethod
     def from_entries(cls, entries: Iterable[tuple[int, bytes]], *, version: int = VERSION_2) -> KeyCredential:
         """Assemble a key credential from entries exactly as given: nothing is computed, sorted or checked.
 
@@ -65,7 +73,7 @@ class KeyCredential:
         for identifier, value in entries:
             if not 0 <= identifier <= 0xFF or len(value) > 0xFFFF:
                 raise KeyCredentialError(f"entry {identifier} of {len(value)} bytes does not fit in a key credential")
-            parts += (len(value).to_bytes(2, "little"), bytes((identifier,)), value)
+            parts += (entry_header(identifier, len(value)), value)
             if version == VERSION_0:
                 parts.append(bytes(-len(value) % 4))
         return cls(b"".join(parts))

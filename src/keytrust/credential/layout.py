@@ -6,7 +6,7 @@ all entry headers at once. Everything else is walked entry by entry. Both ways g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from struct import Struct
 
@@ -94,25 +94,35 @@ _Shape = tuple[Callable[[bytes], tuple[bytes, ...]], tuple[bytes, ...], Layout]
 """What extracts the entry headers, what they must be, and the layout that they then mean."""
 
 
-def _common_layouts() -> dict[int, list[_Shape]]:
+def layout_in_order(lengths: Mapping[int, int]) -> Layout:
+    """The layout of a value of the current version with one entry of each identifier, in the mapping's order."""
+    spans, position = [], 4
+    for identifier, length in lengths.items():
+        start = position + _HEADER_BYTES
+        position = start + length
+        spans.append((identifier, start, position))
+    return Layout(VERSION_2, tuple(spans))
+
+
+def entry_header(identifier: int, length: int) -> bytes:
+    """The three bytes before an entry's value ([MS-ADTS] 2.2.20.3)."""
+    return length.to_bytes(2, "little") + bytes((identifier,))
+
+
+def _common_shapes() -> dict[int, list[_Shape]]:
     """Tabulate, by total length, the shapes that Entra Connect, Windows and the known tools write."""
     table: dict[int, list[_Shape]] = {}
     rsa1 = [27 + bits // 8 for bits in (2048, 3072, 4096)]
     material_lengths = [*rsa1, 270, 294]  # PKCS#1 and SubjectPublicKeyInfo of RSA-2048
     for material, device, information, logon in product(material_lengths, (16, None), (15, 2, 16, None), (8, None)):
-        lengths = {1: 32, 2: 32, 3: material, 4: 1, 5: 1, 6: device, 7: information, 8: logon, 9: 8}
-        pattern, position = "4s", 4
-        headers, spans = [VERSION_2.to_bytes(4, "little")], []
-        for identifier, length in lengths.items():
-            if length is None:
-                continue
-            pattern += f"3s{length}x"
-            headers.append(length.to_bytes(2, "little") + bytes([identifier]))
-            spans.append((identifier, position + 3, position + 3 + length))
-            position += 3 + length
-        layout = Layout(VERSION_2, tuple(spans))
-        table.setdefault(position, []).append((Struct(pattern).unpack, tuple(headers), layout))
+        optional = {1: 32, 2: 32, 3: material, 4: 1, 5: 1, 6: device, 7: information, 8: logon, 9: 8}
+        lengths = {identifier: length for identifier, length in optional.items() if length is not None}
+        headers = [entry_header(identifier, length) for identifier, length in lengths.items()]
+        unpack = Struct("4s" + "".join(f"3s{length}x" for length in lengths.values())).unpack
+        size = 4 + sum(_HEADER_BYTES + length for length in lengths.values())
+        shape = unpack, (VERSION_2.to_bytes(4, "little"), *headers), layout_in_order(lengths)
+        table.setdefault(size, []).append(shape)
     return table
 
 
-_COMMON = _common_layouts()
+_COMMON = _common_shapes()

@@ -25,14 +25,23 @@ def _decoded(value: object) -> str:
         raise KeyCredentialError(f"an attribute value is read from text or bytes, not from {type(value).__name__}")
     if len(value) > 4 * _MAX_TEXT:
         raise KeyCredentialError(f"the attribute value is too long to be a key credential: {len(value)}")
+    if isinstance(value, str):
+        _require_encodable(value)
+        return value
     try:
-        if isinstance(value, bytes):
-            return value.decode("utf-8")
-        if not value.isascii():
-            value.encode("utf-8")
+        return value.decode("utf-8")
     except UnicodeError as error:
         raise KeyCredentialError("the attribute value is not UTF-8 text", detail=str(error)) from error
-    return value
+
+
+def _require_encodable(text: str) -> None:
+    """Refuse text with half characters (lone surrogates), which no directory could have sent or could store."""
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8")
+    except UnicodeError as error:
+        raise KeyCredentialError("the text cannot be encoded as UTF-8", detail=str(error)) from error
 
 
 def _split(text: str) -> tuple[bytes, str]:
@@ -134,7 +143,8 @@ def attribute_text(credential: KeyCredential, dn: str) -> str:
     Raises:
         KeyCredentialError: the DN is empty, too long or not encodable.
     """
-    if not 0 < len(dn) <= MAX_DN_CHARACTERS or (not dn.isascii() and _decoded(dn) is None):
+    if not 0 < len(dn) <= MAX_DN_CHARACTERS:
         raise KeyCredentialError("a key credential cannot be stored without a DN, or with one that is too long")
+    _require_encodable(dn)
     digits = b2a_hex(credential.to_bytes()).decode("ascii").upper()
     return f"B:{len(digits)}:{digits}:{dn}"

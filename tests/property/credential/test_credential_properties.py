@@ -175,6 +175,7 @@ def test_what_is_built_says_what_was_asked_for(
         custom_key_information=information,
     )
     assert credential.is_intact()
+    assert credential.entries == KeyCredential.from_bytes(credential.to_bytes()).entries
     assert credential.key_material == material
     assert credential.key_id == credential.computed_key_id == sha256(material).digest()
     assert (credential.usage, credential.source, credential.device_id) == (usage, source, device)

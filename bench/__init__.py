@@ -1,0 +1,1 @@
+"""Benchmarks: one module each, with a ``run()`` that gives ``BenchResult``s."""
