@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, insert, select
 
 from keytrust.registry.tables import audit
+
+_INSERT = insert(audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,19 +38,27 @@ def record(
     detail: str = "",
 ) -> None:
     """Append one row in the caller's transaction."""
-    connection.execute(
-        insert(audit),
-        {
-            "at": origin.at,
-            "actor": origin.actor[:1024],
-            "action": action,
-            "user_id": user_id,
-            "device_id": device_id,
-            "key_id": key_id,
-            "detail": detail[:1024],
-            "request_id": origin.request_id,
-        },
-    )
+    subject = {"user_id": user_id, "device_id": device_id, "key_id": key_id}
+    connection.execute(_INSERT, {**_row(origin, action), **subject, "detail": detail[:1024]})
+
+
+def record_all(connection: Connection, origin: Origin, subjects: Sequence[tuple[str, str]]) -> None:
+    """Append one row for each user id and action."""
+    if subjects:
+        connection.execute(_INSERT, [{**_row(origin, action), "user_id": user_id} for user_id, action in subjects])
+
+
+def _row(origin: Origin, action: str) -> dict[str, object]:
+    return {
+        "at": origin.at,
+        "actor": origin.actor[:1024],
+        "action": action,
+        "user_id": None,
+        "device_id": None,
+        "key_id": None,
+        "detail": "",
+        "request_id": origin.request_id,
+    }
 
 
 def trail(connection: Connection, *, user_id: str | None = None, limit: int = 1000) -> list[dict[str, object]]:

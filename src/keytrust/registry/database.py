@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
 from keytrust.errors import RegistryError
 from keytrust.registry import tables
 
 _BUSY_SECONDS = 30
+_ATTEMPTS = 5
+
+T = TypeVar("T")
 
 
 class Database:
@@ -88,6 +91,21 @@ class Database:
             connection.execution_options(keytrust_begin="BEGIN IMMEDIATE")
             with connection.begin():
                 yield connection
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in a writing transaction; again if another one got in its way in the same moment.
+
+        Raises:
+            SQLAlchemyError: it was in the way every time, or something else is wrong.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except IntegrityError:
+                continue  # a row that was not there when we looked was written meanwhile: look again
+        with self.write() as connection:
+            return work(connection)
 
     def _create_tables(self) -> None:
         with self.write() as connection:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from keytrust.errors import RegistryError
 from keytrust.registry import audit, clock
 from keytrust.registry.database import Database
 from keytrust.registry.tables import devices
 from keytrust.registry.users import find_user
+
+_IS_ENABLED = select(devices.c.enabled).where(devices.c.id == bindparam("device"))
 
 
 def register_device(
@@ -67,7 +69,7 @@ def disable_device(database: Database, device_id: UUID, *, actor: str = "adminis
 
 def is_usable(connection: Connection, device_id: str) -> bool:
     """Whether the device is known and enabled."""
-    return bool(connection.execute(select(devices.c.enabled).where(devices.c.id == device_id)).scalar_one_or_none())
+    return bool(connection.execute(_IS_ENABLED, {"device": device_id}).scalar_one_or_none())
 
 
 def _set_enabled(database: Database, device_id: UUID, enabled: bool, actor: str) -> bool:

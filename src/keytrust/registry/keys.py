@@ -7,14 +7,22 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from keytrust.registry import audit
 from keytrust.registry.database import Database
 from keytrust.registry.tables import devices, keys
 
-_ATTEMPTS = 5
+# Statements are built once: building them anew would cost more than running them.
+_WITH_KEY_ID = select(keys.c.kid, keys.c.user_id, keys.c.device_id).where(keys.c.key_id == bindparam("key_id"))
+_AT_PLACE = (keys.c.user_id == bindparam("place_user")) & (keys.c.device_id == bindparam("place_device"))
+_KEY_AT_PLACE = select(keys.c.key_id).where(_AT_PLACE)
+_DELETE_AT_PLACE = delete(keys).where(_AT_PLACE)
+_INSERT = insert(keys)
+_SEEN = update(devices).where(devices.c.id == bindparam("device")).values(last_seen=bindparam("at"))
+_WITH_DEVICE = select(keys, devices.c.display_name).join(devices, devices.c.id == keys.c.device_id)
+_ONE = _WITH_DEVICE.where(keys.c.kid == bindparam("kid"), keys.c.user_id == bindparam("user"))
+_OF_USER = _WITH_DEVICE.where(keys.c.user_id == bindparam("user")).order_by(keys.c.created, keys.c.kid)
 
 
 class KeyTakenError(Exception):
@@ -30,61 +38,43 @@ class Registration:
 
 
 def register_key(
-    database: Database, *, user_id: str, device_id: str, material: bytes, origin: audit.Origin
+    connection: Connection, *, user_id: str, device_id: str, material: bytes, origin: audit.Origin
 ) -> Registration:
-    """Register a key durably. The same key again is answered alike; a new one replaces the user's key on that device.
+    """Register a key. The same key again is answered alike; a new one replaces the user's key on that device.
+
+    Args:
+        connection: A writing transaction, of ``Database.transact``: another request may do the same at this moment.
+        user_id: Whose key it is.
+        device_id: The device that holds it.
+        material: The RSA1 blob, already found to be acceptable.
+        origin: Who asked for it.
 
     Raises:
         KeyTakenError: the key belongs to someone else, or to another device.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with database.write() as connection:
-                return _register(connection, user_id, device_id, material, origin)
-        except IntegrityError:
-            # Somebody else registered the same key, or for the same device, in the same moment: look again.
-            if attempt == _ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")
-
-
-def _register(
-    connection: Connection, user_id: str, device_id: str, material: bytes, origin: audit.Origin
-) -> Registration:
     key_id = hashlib.sha256(material).hexdigest()
-    same_key = connection.execute(
-        select(keys.c.kid, keys.c.user_id, keys.c.device_id).where(keys.c.key_id == key_id)
-    ).one_or_none()
+    same_key = connection.execute(_WITH_KEY_ID, {"key_id": key_id}).one_or_none()
     if same_key is not None:
         if (same_key.user_id, same_key.device_id) != (user_id, device_id):
             raise KeyTakenError
         return Registration(same_key.kid, created=False)
-    place = (keys.c.user_id == user_id) & (keys.c.device_id == device_id)
-    old_key = connection.execute(select(keys.c.key_id).where(place)).scalar_one_or_none()
+    place = {"place_user": user_id, "place_device": device_id}
+    old_key = connection.execute(_KEY_AT_PLACE, place).scalar_one_or_none()
     if old_key is not None:
-        connection.execute(delete(keys).where(place))
-        audit.record(
-            connection,
-            origin,
-            "replace key",
-            user_id=user_id,
-            device_id=device_id,
-            key_id=old_key,
-            detail="by " + key_id,
-        )
+        connection.execute(_DELETE_AT_PLACE, place)
+        subject = {"user_id": user_id, "device_id": device_id, "key_id": old_key}
+        audit.record(connection, origin, "replace key", **subject, detail="by " + key_id)
     kid = str(uuid.uuid4())
-    connection.execute(
-        insert(keys),
-        {
-            "kid": kid,
-            "user_id": user_id,
-            "device_id": device_id,
-            "key_id": key_id,
-            "material": material,
-            "created": origin.at,
-        },
-    )
-    connection.execute(update(devices).where(devices.c.id == device_id).values(last_seen=origin.at))
+    row = {
+        "kid": kid,
+        "user_id": user_id,
+        "device_id": device_id,
+        "key_id": key_id,
+        "material": material,
+        "created": origin.at,
+    }
+    connection.execute(_INSERT, row)
+    connection.execute(_SEEN, {"device": device_id, "at": origin.at})
     audit.record(connection, origin, "register key", user_id=user_id, device_id=device_id, key_id=key_id)
     return Registration(kid, created=True)
 
@@ -102,20 +92,9 @@ def revoke_key(database: Database, *, user_id: str, kid: str, origin: audit.Orig
 
 def find_key(connection: Connection, *, user_id: str, kid: str) -> Row[Any] | None:
     """One key of one user, with its device's name."""
-    statement = (
-        select(keys, devices.c.display_name)
-        .join(devices, devices.c.id == keys.c.device_id)
-        .where(keys.c.kid == kid, keys.c.user_id == user_id)
-    )
-    return connection.execute(statement).one_or_none()
+    return connection.execute(_ONE, {"kid": kid, "user": user_id}).one_or_none()
 
 
 def keys_of(connection: Connection, user_id: str) -> list[Row[Any]]:
     """All keys of one user with their devices' names, oldest first."""
-    statement = (
-        select(keys, devices.c.display_name)
-        .join(devices, devices.c.id == keys.c.device_id)
-        .where(keys.c.user_id == user_id)
-        .order_by(keys.c.created, keys.c.kid)
-    )
-    return list(connection.execute(statement))
+    return list(connection.execute(_OF_USER, {"user": user_id}))

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Connection, Row
 
 from keytrust.cloud import strict_json
 from keytrust.credential import KeyCredentialError, MaterialKind, RsaPublicKey, parse_material, to_rsa1, weaknesses
@@ -72,28 +75,29 @@ def register(
     claims = _verified(request.authorization, settings, verifier, at)
     device_id = _device_id(claims)
     material = _material(request.body)
-    with database.read() as connection:
-        user = find_user(connection, user_id=claims.text("oid"), upn=claims.text("upn"))
-        usable = devices.is_usable(connection, device_id)
+    origin = audit.Origin(claims.actor, at, request.request_id)
+
+    def enter(connection: Connection) -> dict[str, str]:
+        user = _usable_user(connection, claims)
+        if not devices.is_usable(connection, device_id):
+            raise RegistrationError(401, "device_not_found", "the device is not known, or is disabled", "deviceid")
+        try:
+            entered = register_key(connection, user_id=user.id, device_id=device_id, material=material, origin=origin)
+        except KeyTakenError:
+            why = "the key belongs to another user or device"
+            raise RegistrationError(400, "key_already_registered", why, "kngc") from None
+        return {"kid": entered.kid, "upn": user.upn}
+
+    return database.transact(enter)
+
+
+def _usable_user(connection: Connection, claims: Claims) -> Row[Any]:
+    user = find_user(connection, user_id=claims.text("oid"), upn=claims.text("upn"))
     if user is None:
         raise RegistrationError(400, "user_not_found", "the user of the token is not known here", "upn")
     if not user.enabled:
         raise RegistrationError(401, "user_disabled", "the user is disabled", "upn")
-    if not usable:
-        raise RegistrationError(401, "device_not_found", "the device is not known, or is disabled", "deviceid")
-    try:
-        registration = register_key(
-            database,
-            user_id=user.id,
-            device_id=device_id,
-            material=material,
-            origin=audit.Origin(claims.actor, at, request.request_id),
-        )
-    except KeyTakenError:
-        raise RegistrationError(
-            400, "key_already_registered", "the key belongs to another user or device", "kngc"
-        ) from None
-    return {"kid": registration.kid, "upn": user.upn}
+    return user
 
 
 def _accepts_json(accept: str | None) -> bool:

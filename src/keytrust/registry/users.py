@@ -18,6 +18,15 @@ from keytrust.registry.tables import users
 
 _BATCH = 500
 
+_PRESENT = select(users).where(users.c.deleted.is_(None)).limit(2)
+_BY_ID = users.c.id == bindparam("user_id")
+_BY_UPN = users.c.upn_key == bindparam("upn_key")
+_FIND = {
+    frozenset({"user_id"}): _PRESENT.where(_BY_ID),
+    frozenset({"upn_key"}): _PRESENT.where(_BY_UPN),
+    frozenset({"user_id", "upn_key"}): _PRESENT.where(_BY_ID, _BY_UPN),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class ImportedUser:
@@ -85,13 +94,11 @@ def import_users(
 
 
 def find_user(connection: Connection, *, user_id: str | None = None, upn: str | None = None) -> Row[Any] | None:
-    """The one user, not deleted, with this id or this name; None if there is none or the name is not unique."""
-    statement = select(users).where(users.c.deleted.is_(None)).limit(2)
-    if user_id is not None:
-        statement = statement.where(users.c.id == user_id)
+    """The one user, not deleted, with this id, this name, or both; None if there is none or the name is not unique."""
+    names = {} if user_id is None else {"user_id": user_id}
     if upn is not None:
-        statement = statement.where(users.c.upn_key == upn.casefold())
-    rows = connection.execute(statement).all()
+        names["upn_key"] = upn.casefold()
+    rows = connection.execute(_FIND[frozenset(names)], names).all()
     return rows[0] if len(rows) == 1 else None
 
 
@@ -117,31 +124,37 @@ def _upsert(
             continue
         wanted[anchor] = _values(account)
     seen.update(wanted)
-    with database.write() as connection:
+
+    def apply(connection: Connection) -> tuple[int, int, int]:
         statement = select(users).where(users.c.source_anchor.in_(wanted))
         present = {row["source_anchor"]: row for row in connection.execute(statement).mappings()}
         added = []
         changed = []
+        restored = 0
         for anchor, values in wanted.items():
             row = present.get(anchor)
             if row is None:
-                added.append({"id": str(uuid.uuid4()), "source_anchor": anchor, **values, **_new(origin.at)})
+                new = {"id": str(uuid.uuid4()), "source_anchor": anchor, "created": origin.at}
+                added.append({**new, **values, "updated": origin.at})
             elif row["deleted"] is not None or any(row[name] != value for name, value in values.items()):
-                changed.append({"_id": row["id"], **values, "updated": origin.at})
-                report.restored += row["deleted"] is not None
+                changed.append({"user_id": row["id"], **values, "updated": origin.at})
+                restored += row["deleted"] is not None
         if added:
             connection.execute(insert(users), added)
         if changed:
-            names = [name for name in changed[0] if name != "_id"]
-            statement_ = update(users).where(users.c.id == bindparam("_id")).values(deleted=None)
-            connection.execute(statement_.values({name: bindparam(name) for name in names}), changed)
-        for row_id, action in [(row["id"], "add user") for row in added] + [
-            (row["_id"], "update user") for row in changed
-        ]:
-            audit.record(connection, origin, action, user_id=str(row_id))
-    report.added += len(added)
-    report.updated += len(changed)
-    report.unchanged += len(wanted) - len(added) - len(changed)
+            update_ = update(users).where(_BY_ID).values(deleted=None)
+            connection.execute(
+                update_.values({name: bindparam(name) for name in changed[0] if name != "user_id"}), changed
+            )
+        subjects = [(row["id"], "add user") for row in added] + [(row["user_id"], "update user") for row in changed]
+        audit.record_all(connection, origin, subjects)
+        return len(added), len(changed), restored
+
+    added, changed, restored = database.transact(apply)
+    report.added += added
+    report.updated += changed
+    report.restored += restored
+    report.unchanged += len(wanted) - added - changed
 
 
 def _values(account: ImportedUser) -> dict[str, object]:
@@ -155,10 +168,6 @@ def _values(account: ImportedUser) -> dict[str, object]:
         "display_name": account.display_name,
         "enabled": account.enabled,
     }
-
-
-def _new(at: int) -> dict[str, object]:
-    return {"created": at, "updated": at}
 
 
 def _delete_missing(database: Database, seen: set[str], report: ImportReport, origin: audit.Origin) -> None:
@@ -176,6 +185,5 @@ def _delete_missing(database: Database, seen: set[str], report: ImportReport, or
         batch = missing[start : start + _BATCH]
         with database.write() as connection:
             connection.execute(update(users).where(users.c.id.in_(batch)).values(deleted=origin.at, updated=origin.at))
-            for user_id in batch:
-                audit.record(connection, origin, "delete user", user_id=user_id)
+            audit.record_all(connection, origin, [(user_id, "delete user") for user_id in batch])
     report.removed = len(missing)
