@@ -25,7 +25,7 @@ ALL_DIALECTS = list(Dialect)
 
 
 def expected(information: str) -> bytes:
-    """The layout of DESIGN's section 4 written out by hand for MATERIAL, DEVICE and CREATED."""
+    """The layout of a value of Entra Connect written out by hand for MATERIAL, DEVICE and CREATED."""
     # 1970-01-01 in ticks, the seconds since (as date(1) counts them) and the fraction; the kind bits of UTC come below.
     created_ticks = 621_355_968_000_000_000 + 1_709_210_096 * 10_000_000 + 7_890_120
     hashed = b"".join(

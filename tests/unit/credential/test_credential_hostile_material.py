@@ -38,6 +38,15 @@ ATTESTED = bytes(32) + b"\x40" + bytes(4 + 16) + b"\x00\x00"
 MODULUS_DER = integer(b"\x7f" * 256)
 EXPONENT_DER = b"\x02\x03\x01\x00\x01"
 
+
+def tpm(area: bytes, *, stray: bytes = b"") -> bytes:
+    public = pack(">H", len(area)) + area + stray
+    return b"PCPM" + pack("<4I", 56, 2, 0, len(public)) + bytes(36) + public
+
+
+# TPMT_PUBLIC of an RSA-2048 key: kind, name algorithm, attributes, policy, symmetric, scheme, bits, exponent, modulus.
+RSA_AREA = bytes.fromhex("0001000b00030472" + "0000" + "0010" + "0010" + "0800" + "00000000" + "0100") + b"\xff" * 256
+
 HOSTILE = {
     "nothing": b"",
     "unknown kind": b"PEM?",
@@ -82,6 +91,13 @@ HOSTILE = {
     "TPM: no public area": b"PCPM" + pack("<4I", 56, 2, 0, 0) + bytes(36),
     "TPM: an older generation": b"PCPM" + pack("<4I", 20, 1, 0, 4) + bytes(4),
     "TPM: cut": stored("DeviceKey_TPM")[:200],
+    "TPM: stray bytes after the public area": tpm(RSA_AREA, stray=b"\0"),
+    "TPM: stray bytes in the public area": tpm(RSA_AREA + b"\0"),
+    "TPM: a symmetric key": tpm(b"\x00\x08" + RSA_AREA[2:]),
+    "TPM: more bits than announced": tpm(RSA_AREA.replace(b"\x08\x00" + bytes(4), b"\x04\x00" + bytes(4))),
+    "TPM: unknown curve": tpm(
+        bytes.fromhex("0023000b0003047200000010" + "001a000b0001" + "0099" + "0010" + "00000000")
+    ),
     "FIDO: not JSON": b"{",
     "FIDO: not UTF-8": b'{"version":1,"authData":"\xff"}',
     "FIDO: nested deep": b'{"version":' + b"[" * 60000,
@@ -132,6 +148,10 @@ def test_material_cut_short_anywhere_raises_nothing_else(name: str) -> None:
             continue
         with pytest.raises(KeyCredentialError):
             parse_material(material[:size])
+
+
+def test_the_tpm_material_that_the_hostile_ones_are_made_from_is_readable() -> None:
+    assert parse_material(tpm(RSA_AREA)).public_key == RsaPublicKey((1 << 2048) - 1, 65537)
 
 
 def test_the_ceiling_of_rsa_is_exact() -> None:
