@@ -94,6 +94,12 @@ def test_another_key_id_on_a_security_key_is_a_mismatch() -> None:
     assert found(hashed) == []
 
 
+def test_the_key_id_of_a_security_key_with_unreadable_material_is_a_mismatch() -> None:
+    broken = [(1, b"credential id"), *changed(3, b'{"version":1')[1:]]
+    assert found(broken) == [(ProblemCode.KEY_ID_MISMATCH, 1), (ProblemCode.UNREADABLE_MATERIAL, 3)]
+    assert not KeyCredential.from_entries(broken).is_intact()
+
+
 def test_a_value_full_of_unknown_entries_does_not_flood_the_report() -> None:
     many = [(identifier, b"") for identifier in range(10, 250) for _ in range(10)]
     assert len(found([*INTACT, *many])) <= 2 * 240 + 1
