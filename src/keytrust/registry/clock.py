@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 Clock = Callable[[], int]
 """Returns microseconds since 1970 UTC."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # without a zone, so that it prints without an offset
 
 
 def now() -> int:
@@ -19,4 +19,4 @@ def now() -> int:
 
 def iso(moment: int) -> str:
     """Edm.DateTimeOffset with microseconds."""
-    return (_EPOCH + timedelta(microseconds=moment)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (_EPOCH + timedelta(microseconds=moment)).isoformat(timespec="microseconds") + "Z"

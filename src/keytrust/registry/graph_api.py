@@ -60,9 +60,9 @@ def _add_users(routes: APIRouter, graph: GraphVersion) -> None:
         where = odata.parse_filter(filter_, graph_users.FILTERS)
         after = odata.decode_skip_token(skip_token)
         with graph.context.database.read() as connection:
-            texts, last = graph_users.list_users(connection, names, top=top, after=after, where=where)
+            found, last = graph_users.list_users(connection, names, top=top, after=after, where=where)
         link = graph.next_link(request, "users", last, {"$select": ",".join(names), "$filter": filter_, "$top": top})
-        return graph.collection(request, "users", texts, link)
+        return graph.collection(request, "users", found, link)
 
     @routes.get("/users/{user}", response_model=dict[str, Any], openapi_extra=_SECURITY)
     def get_user(request: Request, user: str, select: Select = None) -> Response:
@@ -70,8 +70,8 @@ def _add_users(routes: APIRouter, graph: GraphVersion) -> None:
         graph.authorize(request, READER, ("$select",))
         names = odata.parse_select(select, properties, graph_users.DEFAULT_PROPERTIES)
         with graph.context.database.read() as connection:
-            text = graph_users.user_text(connection, resolve_user(connection, user), names)
-        return Response(text or odata.not_found("The user"), media_type="application/json")
+            found = graph_users.get_user(connection, resolve_user(connection, user), names)
+        return JSONResponse(found if found is not None else odata.not_found("The user"))
 
 
 def _add_methods(routes: APIRouter, graph: GraphVersion) -> None:
@@ -84,8 +84,8 @@ def _add_methods(routes: APIRouter, graph: GraphVersion) -> None:
         with database.read() as connection:
             user_id = resolve_user(connection, user)
             rows = keys.keys_of(connection, user_id)
-        texts = [odata.encode(graph_methods.method(row)) for row in rows]
-        return graph.collection(request, f"users('{user_id}')/authentication/windowsHelloForBusinessMethods", texts)
+        methods = [graph_methods.method(row) for row in rows]
+        return graph.collection(request, f"users('{user_id}')/authentication/windowsHelloForBusinessMethods", methods)
 
     @routes.get(_METHODS + "/{method}", response_model=dict[str, Any], openapi_extra=_SECURITY)
     def get_method(request: Request, user: str, method: str, expand: Expand = None) -> JSONResponse:
@@ -123,7 +123,7 @@ def _add_devices(routes: APIRouter, graph: GraphVersion) -> None:
         with graph.context.database.read() as connection:
             found, last = graph_methods.list_devices(connection, top=top, after=after)
         link = graph.next_link(request, "devices", last, {"$top": top})
-        return graph.collection(request, "devices", map(odata.encode, found), link)
+        return graph.collection(request, "devices", found, link)
 
 
 def _add_device_keys(routes: APIRouter, graph: GraphVersion) -> None:
@@ -133,5 +133,5 @@ def _add_device_keys(routes: APIRouter, graph: GraphVersion) -> None:
         graph.authorize(request, READER)
         with graph.context.database.read() as connection:
             user_id = resolve_user(connection, user)
-            entries = graph_users.device_key_texts(connection, user_id)
+            entries = graph_users.device_keys(connection, user_id)
         return graph.collection(request, f"users('{user_id}')/deviceKeys", entries)

@@ -1,4 +1,4 @@
-"""Users and their keys as Graph JSON: the queries, and the fast way from rows to bytes."""
+"""Users and their keys as Graph JSON: the queries, a page at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from keytrust.cloud.source import NGC
-from keytrust.registry import clock, odata
+from keytrust.registry import clock
 from keytrust.registry.tables import keys, users
 
 _c = users.c
@@ -40,8 +40,8 @@ FILTERS = {
 
 def list_users(
     connection: Connection, names: Sequence[str], *, top: int, after: str | None, where: tuple[str, str] | None
-) -> tuple[list[str], str | None]:
-    """A page of users as JSON texts, and the id after which the next page begins, if there is one.
+) -> tuple[list[dict[str, object]], str | None]:
+    """A page of users, and the id after which the next page begins, if there is one.
 
     Args:
         connection: A reading transaction.
@@ -50,7 +50,8 @@ def list_users(
         after: Only users whose id sorts after this one.
         where: A filter, property and value.
     """
-    statement = select(_c.id, *(_PROPERTIES[name][0].label(name) for name in names if name != DEVICE_KEYS))
+    columns = [name for name in names if name != DEVICE_KEYS]
+    statement = select(_c.id, *(_PROPERTIES[name][0].label(name) for name in columns))
     statement = statement.where(_c.deleted.is_(None)).order_by(_c.id).limit(top + 1)
     if after is not None:
         statement = statement.where(_c.id > after)
@@ -60,54 +61,50 @@ def list_users(
     rows = connection.execute(statement).all()
     next_after = rows[top - 1][0] if len(rows) > top else None
     rows = rows[:top]
-    texts = _texts(rows, [name for name in names if name != DEVICE_KEYS])
+    users_ = _users(rows, columns)
     if DEVICE_KEYS in names and rows:
-        texts = _with_keys(texts, rows, _device_keys(connection, rows[0][0], rows[-1][0]))
-    return texts, next_after
+        # Two queries with a range instead of a join: the user's columns are not repeated for every key.
+        keys_by_user = _device_keys(connection, rows[0][0], rows[-1][0])
+        for row, user in zip(rows, users_, strict=True):
+            user[DEVICE_KEYS] = keys_by_user.get(row[0], [])
+    return users_, next_after
 
 
-def user_text(connection: Connection, user_id: str, names: Sequence[str]) -> str | None:
-    """One user as a JSON text; None if it is not there."""
-    texts, _ = list_users(connection, names, top=1, after=None, where=("id", user_id))
-    return texts[0] if texts else None
+def get_user(connection: Connection, user_id: str, names: Sequence[str]) -> dict[str, object] | None:
+    """One user; None if it is not there."""
+    found, _ = list_users(connection, names, top=1, after=None, where=("id", user_id))
+    return found[0] if found else None
 
 
-def device_key_texts(connection: Connection, user_id: str) -> list[str]:
-    """One user's ``deviceKeys`` as JSON texts."""
+def device_keys(connection: Connection, user_id: str) -> list[dict[str, object]]:
+    """One user's ``deviceKeys``."""
     return _device_keys(connection, user_id, user_id).get(user_id, [])
 
 
-def _texts(rows: Iterable[Row[Any]], names: Sequence[str]) -> list[str]:
-    converters = [(index, convert) for index, name in enumerate(names) if (convert := _PROPERTIES[name][1])]
-    texts = []
-    for row in rows:
-        values: list[object] = list(row[1:])
-        for index, convert in converters:
-            values[index] = convert(values[index])
-        texts.append(odata.encode(dict(zip(names, values, strict=True))))
-    return texts
+def _users(rows: Iterable[Row[Any]], names: Sequence[str]) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = [dict(zip(names, row[1:], strict=True)) for row in rows]
+    for name in names:
+        convert = _PROPERTIES[name][1]
+        if convert is not None:
+            for user in found:
+                user[name] = convert(user[name])
+    return found
 
 
-def _with_keys(texts: list[str], rows: Sequence[Row[Any]], device_keys: dict[str, list[str]]) -> list[str]:
-    with_keys = []
-    for text, row in zip(texts, rows, strict=True):
-        separator = "" if text == "{}" else ","
-        with_keys.append(f'{text[:-1]}{separator}"deviceKeys":[{",".join(device_keys.get(row[0], ()))}]}}')
-    return with_keys
-
-
-def _device_keys(connection: Connection, first: str, last: str) -> dict[str, list[str]]:
+def _device_keys(connection: Connection, first: str, last: str) -> dict[str, list[dict[str, object]]]:
     """The keys of all users whose ids lie between two, by user."""
     statement = (
         select(keys.c.user_id, keys.c.device_id, keys.c.material, keys.c.created)
         .where(keys.c.user_id >= first, keys.c.user_id <= last)
         .order_by(keys.c.user_id, keys.c.created, keys.c.kid)
     )
-    result: dict[str, list[str]] = {}
-    for user_id, device_id, material, created in connection.execute(statement):
-        # Nothing here needs escaping: a GUID, base64 and digits.
-        result.setdefault(user_id, []).append(
-            f'{{"deviceId":"{device_id}","keyMaterial":"{base64.b64encode(material).decode("ascii")}",'
-            f'"keyType":"{NGC}","createdDateTime":"{clock.iso(created)}"}}'
-        )
+    result: dict[str, list[dict[str, object]]] = {}
+    for user_id, device_id, material, created in connection.execute(statement).all():
+        key = {
+            "deviceId": device_id,
+            "keyMaterial": base64.b64encode(material).decode("ascii"),
+            "keyType": NGC,
+            "createdDateTime": clock.iso(created),
+        }
+        result.setdefault(user_id, []).append(key)
     return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlencode
@@ -49,13 +49,16 @@ class GraphVersion:
                 odata.bad_request(f"The query option {name[:64]} is not supported here.")
         return claims
 
-    def collection(self, request: Request, name: str, texts: Iterable[str], link: str | None = None) -> Response:
-        """A page of items that are JSON texts already."""
-        metadata = f"{self.context.base_url(request)}/{self.version}/$metadata#{name}"
-        next_link = "" if link is None else f'"@odata.nextLink":"{link}",'
-        # Joined, not encoded again: base URLs and encoded queries hold nothing that JSON escapes.
-        body = f'{{"@odata.context":"{metadata}",{next_link}"value":[{",".join(texts)}]}}'
-        return Response(body, media_type="application/json")
+    def collection(
+        self, request: Request, name: str, items: Sequence[Mapping[str, object]], link: str | None = None
+    ) -> Response:
+        """A page of items."""
+        body: dict[str, object] = {
+            "@odata.context": f"{self.context.base_url(request)}/{self.version}/$metadata#{name}"
+        }
+        if link is not None:
+            body["@odata.nextLink"] = link
+        return Response(odata.encode({**body, "value": items}), media_type="application/json")
 
     def next_link(self, request: Request, path: str, after: str | None, options: Mapping[str, object]) -> str | None:
         """The link to the page after the item with the id ``after``; None if there is none."""
