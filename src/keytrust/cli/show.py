@@ -1,0 +1,106 @@
+"""``keytrust show``"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from keytrust.cli.credential_view import credential_json, key_text, source_text, time_text, usage_text
+from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.output import out, print_json, table
+from keytrust.cli.wiring import open_runs
+from keytrust.directory.account import Account, guid_text
+from keytrust.sync.journal import Journal, JournalEntry
+from keytrust.sync.stored import StoredKey
+
+
+def show(
+    user: Annotated[str, typer.Argument(metavar="USER", help="sAMAccountName, UPN, SID or distinguished name.")],
+    json: Json = False,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Show an account's keys as the directory holds them, and what keytrust did to the account."""
+    with open_runs(settings(), cloud=False) as (runs, domain):
+        account = domain.find(user)
+        keys = [StoredKey.read(raw) for raw in account.values]
+        if json:
+            print_json(_json(account, keys, runs.journal))
+            return
+        state = "enabled" if account.enabled else "[yellow]disabled[/]"
+        out.print(f"[bold]{escape(account.name)}[/]  {escape(account.upn or '')}  {state}"
+                  + ("  [yellow]privileged (adminCount=1)[/]" if account.protected else ""))
+        out.print(f"[dim]{escape(account.dn)}\n{account.sid}  {guid_text(account.guid)}[/]\n")
+        _show_keys(account, keys, runs.journal)
+        _show_history(runs.journal.entries(guid=account.guid))
+
+
+def _show_keys(account: Account, keys: list[StoredKey], journal: Journal) -> None:
+    if not keys:
+        out.print("No key: this account cannot sign in by key.")
+        return
+    rows = table("KeyID", "Key", "Usage", "Source", "Device", "Created", "Written by")
+    for key in keys:
+        run = journal.wrote(account.guid, key.raw)
+        credential = key.credential
+        if credential is None:
+            rows.add_row("[yellow]unreadable, kept[/]", escape(key.raw[:40].decode("utf-8", "replace")) + "…", *[""] * 4, run)
+            continue
+        rows.add_row(
+            (credential.key_id or b"").hex()[:16] + "…",
+            escape(key_text(credential)),
+            usage_text(credential),
+            source_text(credential),
+            str(credential.device_id or ""),
+            time_text(credential.created)[:19],
+            f"keytrust {run}" if run else "[yellow]somebody else[/]",
+        )
+    out.print(rows)
+    for key in keys:
+        for problem in key.credential.problems() if key.credential else ():
+            out.print(f"[yellow]{(key.key_id or b'').hex()[:16]}… {problem.code}[/] {escape(problem.message)}")
+
+
+def _show_history(entries: list[JournalEntry]) -> None:
+    if not entries:
+        return
+    out.print("\n[bold]History[/]")
+    rows = table("Time (UTC)", "Run", "Change", "Key", "Outcome")
+    for entry in entries:
+        key = entry.change.key_id.hex()[:16] + "…"
+        rows.add_row(entry.at[:19].replace("T", " "), entry.run, entry.change.action, key, entry.outcome or "not known")
+    out.print(rows)
+
+
+def _json(account: Account, keys: list[StoredKey], journal: Journal) -> dict[str, Any]:
+    return {
+        "name": account.name,
+        "upn": account.upn,
+        "dn": account.dn,
+        "sid": account.sid,
+        "guid": guid_text(account.guid),
+        "enabled": account.enabled,
+        "privileged": account.protected,
+        "keys": [
+            {
+                "value": key.raw.decode("utf-8", "surrogateescape"),
+                "readable": key.credential is not None,
+                "writtenBy": journal.wrote(account.guid, key.raw),
+                "credential": credential_json(key.credential) if key.credential else None,
+            }
+            for key in keys
+        ],
+        "history": [
+            {
+                "at": entry.at,
+                "run": entry.run,
+                "action": entry.change.action.value,
+                "keyId": entry.change.key_id.hex(),
+                "outcome": entry.outcome.value if entry.outcome else None,
+                "reason": entry.change.reason,
+            }
+            for entry in journal.entries(guid=account.guid)
+        ],
+    }
