@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import httpx
 
 from keytrust.errors import CloudError, ConfigError
+
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")  # httpx gives an IPv6 address without its brackets
 
 
 def is_loopback(host: str) -> bool:
@@ -30,7 +33,8 @@ def root_url(text: str) -> httpx.URL:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise ConfigError(f"the cloud address is not a URL: {error}", remedy=remedy) from None
-    if url.scheme not in {"https", "http"} or not url.host or url.userinfo or url.query or url.fragment:
+    is_service = url.scheme in {"https", "http"} and _HOST.fullmatch(url.host) and (url.port or 1) < 65536
+    if not is_service or url.userinfo or url.query or url.fragment:
         raise ConfigError("the cloud address is not a plain http(s) service root", remedy=remedy)
     if url.scheme == "http" and not is_loopback(url.host):
         raise ConfigError(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import itertools
+import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, String, bindparam, func, insert, select, update
 
 from keytrust.errors import RegistryError
 from keytrust.registry import audit, clock
@@ -17,6 +18,7 @@ from keytrust.registry.database import Database
 from keytrust.registry.tables import users
 
 _BATCH = 500
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 _PRESENT = select(users).where(users.c.deleted.is_(None)).limit(2)
 _BY_ID = users.c.id == bindparam("user_id")
@@ -55,7 +57,9 @@ class ImportedUser:
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import changed. ``conflicts`` names accounts left out because another has the same source anchor."""
+    """What an import changed. ``conflicts`` names accounts that were left out: another has the same source anchor,
+    or a value cannot be stored.
+    """
 
     added: int = 0
     updated: int = 0
@@ -119,7 +123,7 @@ def _upsert(
     wanted: dict[str, dict[str, object]] = {}
     for account in batch:
         anchor = base64.b64encode(account.source_anchor).decode("ascii")
-        if anchor in wanted or anchor in seen:
+        if anchor in wanted or anchor in seen or not _is_storable(anchor, account):
             report.conflicts.append(account.distinguished_name or account.upn)
             continue
         wanted[anchor] = _values(account)
@@ -155,6 +159,16 @@ def _upsert(
     report.updated += changed
     report.restored += restored
     report.unchanged += len(wanted) - added - changed
+
+
+def _is_storable(anchor: str, account: ImportedUser) -> bool:
+    """Whether every database takes it: SQLite stores what PostgreSQL refuses (NUL, lone surrogates, long texts)."""
+    values = {"source_anchor": anchor, **_values(account)}
+    texts = [(str(value), users.c[name].type) for name, value in values.items() if isinstance(value, str)]
+    return bool(anchor and account.upn) and all(
+        isinstance(kind, String) and len(text) <= (kind.length or 0) and not _UNSTORABLE.search(text)
+        for text, kind in texts
+    )
 
 
 def _values(account: ImportedUser) -> dict[str, object]:
