@@ -60,7 +60,7 @@ class StoreSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str = Field("sqlite:////var/lib/keytrust/keytrust.db", repr=False)
+    url: str = Field(default="sqlite:////var/lib/keytrust/keytrust.db", repr=False)
 
 
 class SigninSettings(BaseModel):

@@ -17,7 +17,8 @@ from keytrust.sync import planfile
 
 def apply(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A plan saved by plan -o. Without it, one is made and shown.")
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="A plan saved by plan -o. Without it, one is made and shown."),
     ] = None,
     yes: Yes = False,
     json: Json = False,

@@ -19,7 +19,12 @@ from keytrust.credential import (
     weaknesses,
 )
 
-_USAGES = {KeyUsage.NGC: "NGC (Windows Hello)", KeyUsage.STK: "STK (device)", KeyUsage.FIDO: "FIDO", KeyUsage.FEK: "FEK"}
+_USAGES = {
+    KeyUsage.NGC: "NGC (Windows Hello)",
+    KeyUsage.STK: "STK (device)",
+    KeyUsage.FIDO: "FIDO",
+    KeyUsage.FEK: "FEK",
+}
 _SOURCES = {KeySource.AD: "Active Directory", KeySource.AZURE_AD: "Azure AD"}
 
 
@@ -66,7 +71,9 @@ def credential_json(credential: KeyCredential) -> dict[str, Any]:
         "source": credential.source,
         "sourceText": source_text(credential),
         "deviceId": str(credential.device_id) if credential.device_id else None,
-        "customKeyInformation": _hex(credential.custom_key_information.raw if credential.custom_key_information else None),
+        "customKeyInformation": _hex(
+            credential.custom_key_information.raw if credential.custom_key_information else None
+        ),
         "lastLogon": time_text(credential.last_logon) or None,
         "created": time_text(credential.created) or None,
         "key": key_text(credential),

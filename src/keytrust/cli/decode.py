@@ -21,7 +21,9 @@ _ATTRIBUTE = "msds-keycredentiallink:"
 def decode(
     value: Annotated[
         str,
-        typer.Argument(metavar="VALUE|-", help="Hexadecimal, base64, or the attribute's text; - reads lines from input."),
+        typer.Argument(
+            metavar="VALUE|-", help="Hexadecimal, base64, or the attribute's text; - reads lines from input."
+        ),
     ],
     json: Json = False,
     verbose: Verbose = False,

@@ -10,8 +10,7 @@ import typer
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Json, Verbose
 from keytrust.cli.output import out, print_json, say, table
-from keytrust.lab import Lab, LabSpec
-from keytrust.lab import registry_service
+from keytrust.lab import Lab, LabSpec, registry_service
 
 app = typer.Typer(no_args_is_help=True, help="A real Samba domain controller on this machine, to try things on.")
 

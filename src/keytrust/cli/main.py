@@ -31,7 +31,7 @@ app = typer.Typer(
     [bold]See it work:[/]  keytrust demo
     [bold]Day to day:[/]   keytrust plan, keytrust sync, keytrust show USER, keytrust undo RUN
 
-    Exit codes: 0 done; 1 error; 2 (plan) there are changes; 3 carried out in part; 64 wrong usage; 70 internal fault.""",
+    Exit codes: 0 done; 1 error; 2 (plan) there are changes; 3 done in part; 64 wrong usage; 70 internal fault.""",
 )
 
 
@@ -81,7 +81,9 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.ERROR)
-    except Exception as error:  # the last resort: whatever slipped through is our fault and must not look like the user's
+    except (
+        Exception
+    ) as error:  # the last resort: whatever slipped through is our fault and must not look like the user's
         err.print(f"[bold red]Internal fault:[/] {type(error).__name__}. Please report it with the output of -v.")
         if given.verbose:
             traceback.print_exception(error)

@@ -48,7 +48,7 @@ Config = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="Configuration file [default: keytrust.toml here or in /etc/keytrust; KEYTRUST_CONFIG].",
+        help="Configuration file (default: $KEYTRUST_CONFIG, else keytrust.toml here or in /etc/keytrust).",
         callback=_remember_config,
         show_default=False,
     ),

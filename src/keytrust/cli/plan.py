@@ -20,7 +20,9 @@ from keytrust.sync.runs import Runs
 def plan(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Save the plan, to be reviewed and applied exactly as it is."),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Save the plan, to be reviewed and applied exactly as it is."
+        ),
     ] = None,
     json: Json = False,
     allow_removals: AllowRemovals = None,

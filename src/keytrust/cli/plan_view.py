@@ -58,7 +58,9 @@ def show_report(report: RunReport) -> None:
     """What became of a run."""
     for result in [r for r in report.results if r.outcome is not Outcome.CONFIRMED][:SHOWN]:
         detail = f": {result.detail}" if result.detail else ""
-        out.print(f"[yellow]{result.outcome}[/] {escape(f'{result.change.action} {result.change.account.name}{detail}')}")
+        out.print(
+            f"[yellow]{result.outcome}[/] {escape(f'{result.change.action} {result.change.account.name}{detail}')}"
+        )
     if report.stopped_because:
         out.print(f"[bold red]Stopped:[/] {escape(report.stopped_because)}.")
     added = report.count(Outcome.CONFIRMED, Action.ADD)

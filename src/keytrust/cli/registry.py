@@ -28,10 +28,16 @@ def import_(json: Json = False, config: Config = None, verbose: Verbose = False)
     with Domain(given.need_directory()) as domain, counting("directory: accounts read") as (progress,):
         report = import_domain(given.need_registry(), domain, progress)
     if json:
-        print_json({
-            "added": report.added, "updated": report.updated, "restored": report.restored,
-            "unchanged": report.unchanged, "removed": report.removed, "conflicts": report.conflicts,
-        })
+        print_json(
+            {
+                "added": report.added,
+                "updated": report.updated,
+                "restored": report.restored,
+                "unchanged": report.unchanged,
+                "removed": report.removed,
+                "conflicts": report.conflicts,
+            }
+        )
         return
     out.print(
         f"{report.added} users added, {report.updated} updated, {report.restored} restored, "

@@ -30,8 +30,10 @@ def show(
             print_json(_json(account, keys, runs.journal))
             return
         state = "enabled" if account.enabled else "[yellow]disabled[/]"
-        out.print(f"[bold]{escape(account.name)}[/]  {escape(account.upn or '')}  {state}"
-                  + ("  [yellow]privileged (adminCount=1)[/]" if account.protected else ""))
+        out.print(
+            f"[bold]{escape(account.name)}[/]  {escape(account.upn or '')}  {state}"
+            + ("  [yellow]privileged (adminCount=1)[/]" if account.protected else "")
+        )
         out.print(f"[dim]{escape(account.dn)}\n{account.sid}  {guid_text(account.guid)}[/]\n")
         _show_keys(account, keys, runs.journal)
         _show_history(runs.journal.entries(guid=account.guid))
@@ -46,7 +48,9 @@ def _show_keys(account: Account, keys: list[StoredKey], journal: Journal) -> Non
         run = journal.wrote(account.guid, key.raw)
         credential = key.credential
         if credential is None:
-            rows.add_row("[yellow]unreadable, kept[/]", escape(key.raw[:40].decode("utf-8", "replace")) + "…", *[""] * 4, run)
+            rows.add_row(
+                "[yellow]unreadable, kept[/]", escape(key.raw[:40].decode("utf-8", "replace")) + "…", *[""] * 4, run
+            )
             continue
         rows.add_row(
             (credential.key_id or b"").hex()[:16] + "…",

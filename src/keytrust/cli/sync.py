@@ -37,9 +37,7 @@ def sync(
             show_plan(plan)
 
     with open_runs(settings()) as (runs, _), bar("changes") as progress:
-        plan, report = runs.sync(
-            allow_removals=allow_removals, seen=seen, progress=lambda done: progress(done, total)
-        )
+        plan, report = runs.sync(allow_removals=allow_removals, seen=seen, progress=lambda done: progress(done, total))
     if json:
         print_json({"plan": planfile.to_json(plan), "report": report_json(report) if report else None})
     elif report is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -50,6 +51,11 @@ class Device:
     def material(self) -> bytes:
         """The public key as an RSA1 blob."""
         return rsa1_from_key(self._key.public_key())
+
+    @property
+    def key_id(self) -> bytes:
+        """SHA-256 of the material: the key's identity wherever it goes."""
+        return sha256(self.material).digest()
 
     def save_private_key(self, path: Path) -> None:
         """Write the private key as PEM, mode 0600, for a later sign-in. An existing file is not overwritten.

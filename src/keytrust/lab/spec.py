@@ -17,6 +17,9 @@ DEFAULT_BASE = Path("/var/lib/keytrust/lab")
 REGISTRY_PORT = 8920
 """Where the lab's key registration service listens, on the lab's own address."""
 
+REGISTRY_ISSUER = "urn:keytrust:lab"
+"""Who issues the tokens that the lab's registry accepts."""
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _NETBIOS = re.compile(r"[A-Z0-9][A-Z0-9-]{0,14}")
 _REALM_LABEL = re.compile(r"[A-Z0-9]([A-Z0-9-]{0,61}[A-Z0-9])?")
@@ -145,6 +148,21 @@ class LabSpec:
     def registry_token(self) -> Path:
         """Where the token that reads the registry belongs. The lab does not make it; the registry does."""
         return self.secrets / "registry-reader.token"
+
+    @property
+    def registry_issuer(self) -> Path:
+        """Directory of the signing key that the lab's registry trusts."""
+        return self.secrets / "issuer"
+
+    @property
+    def registry_database(self) -> Path:
+        """SQLite file of the lab's registry."""
+        return self.root / "registry.db"
+
+    @property
+    def registry_pid_file(self) -> Path:
+        """Process id of the lab's registry."""
+        return self.root / "registry.pid"
 
     @property
     def config(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from keytrust.lab.spec import LabSpec
+from keytrust.lab.spec import REGISTRY_ISSUER, REGISTRY_PORT, LabSpec
 
 TLS = "/etc/keytrust"
 """Where the controller's certificate, key and authority lie inside its tree."""
@@ -91,6 +91,16 @@ url = {quote(f"sqlite:///{spec.database}")}
 
 [signin]
 kdc_ca_file = {quote(str(spec.ca_cert))}
+
+[registry]
+database_url = {quote(f"sqlite:///{spec.registry_database}")}
+host = {quote(spec.address)}
+port = {REGISTRY_PORT}
+tenant_name = {quote(spec.domain)}
+
+[[registry.issuers]]
+issuer = {quote(REGISTRY_ISSUER)}
+jwks_file = {quote(str(spec.registry_issuer / "jwks.json"))}
 """
 
 

@@ -198,10 +198,10 @@ class _Planner:
             )
         except KeyCredentialError as error:
             return _refuse(candidate, RefusalCode.UNREADABLE, f"its material cannot be written: {error}")
-        device = f" from device {key.device_id}" if key.device_id else ""
+        device = f", device {key.device_id}" if key.device_id else ""
         when = f" {key.created:%Y-%m-%d %H:%M} UTC" if key.created else ""
         value = attribute_text(credential, account.dn).encode()
-        return Change(Action.ADD, account, value, key.key_id, f"registered{when}{device}, missing in the directory")
+        return Change(Action.ADD, account, value, key.key_id, f"registered{when}{device}")
 
     def _refusal(self, candidate: _Candidate) -> Refusal | None:
         account, key, policy = candidate.account, candidate.key, self._policy

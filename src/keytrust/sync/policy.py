@@ -41,8 +41,8 @@ class Policy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     adopt: bool = False
-    removal_limit: int = Field(500, ge=1)
-    removal_share: float = Field(0.05, gt=0, le=1)
+    removal_limit: int = Field(default=500, ge=1)
+    removal_share: float = Field(default=0.05, gt=0, le=1)
     allow: frozenset[Allow] = frozenset()
     privileged_accounts: frozenset[Name] = frozenset()
 

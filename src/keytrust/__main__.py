@@ -1,0 +1,5 @@
+"""``python -m keytrust``"""
+
+from keytrust.cli.main import main
+
+main()
