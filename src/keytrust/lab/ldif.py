@@ -29,12 +29,18 @@ def replace(dn: str, attributes: Mapping[str, Value | Sequence[Value]]) -> str:
 
 def escape(value: str) -> str:
     """An attribute value for use in a distinguished name (RFC 4514 section 2.4)."""
-    escaped = "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in value).replace("\0", "\\00")
+    escaped = "".join(_escape_letter(letter) for letter in value)
     if escaped.endswith(" "):
         escaped = escaped[:-1] + "\\ "
     if escaped.startswith((" ", "#")):
         escaped = "\\" + escaped
     return escaped
+
+
+def _escape_letter(letter: str) -> str:
+    if letter < " ":
+        return f"\\{ord(letter):02X}"
+    return f"\\{letter}" if letter in _SPECIAL else letter
 
 
 def clear_text_password(password: str) -> bytes:

@@ -1,0 +1,103 @@
+"""Labs for the integration tests. A lab that cannot start fails the tests that need it; nothing is skipped."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keytrust.errors import LabError
+from keytrust.lab import Lab, LabSpec, LabUser
+
+MakeUser = Callable[..., LabUser]
+
+# Some test in every session uses this lab; beside it a demo's lab, of another name and address, can run.
+_SHARED = LabSpec(name="test", realm="TEST.EXAMPLE", netbios="TEST", address="127.20.0.1")
+
+
+def _report(line: str) -> None:
+    print(f"lab: {line}", flush=True)
+
+
+def _down(lab: Lab) -> None:
+    if os.environ.get("KEYTRUST_KEEP_LAB") != "1":
+        lab.down(_report)
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A running lab that all tests share. No test may stop it or change what other tests see."""
+    # Sessions at the same time share it too: each holds a shared lock on this directory, the last one takes it down.
+    handle = os.open(Path(__file__).parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        shared = Lab(_SHARED)
+        try:
+            shared.up(_report)
+            yield shared
+        finally:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                _down(shared)
+    finally:
+        os.close(handle)
+
+
+@pytest.fixture(scope="session")
+def _own_lab() -> Iterator[Lab]:
+    process = os.getpid()
+    own = Lab(
+        LabSpec(
+            name=f"own-{process}",
+            realm=f"OWN{process}.EXAMPLE",
+            netbios=f"OWN{process}",
+            address=f"127.21.{process // 250 % 250}.{process % 250 + 1}",
+        )
+    )
+    try:
+        yield own
+    finally:
+        own.down(_report)
+
+
+@pytest.fixture
+def breakable_lab(_own_lab: Lab) -> Lab:
+    """A running lab of this session alone, for tests that stop, freeze or damage it; whole again for the next test."""
+    if _own_lab.status().phase == "paused":
+        _own_lab.resume_dc()
+    _own_lab.up(_report)
+    return _own_lab
+
+
+@pytest.fixture
+def make_user(lab: Lab) -> Iterator[MakeUser]:
+    """Makes users of unique names in the shared lab, ``make_user(disabled=True)``, and removes them after the test."""
+    made: list[LabUser] = []
+
+    def make(**fields: Any) -> LabUser:
+        user = LabUser(sam=fields.pop("sam", f"u-{secrets.token_hex(6)}"), **fields)
+        lab.add_users([user])
+        made.append(user)
+        return user
+
+    yield make
+    for user in made:
+        try:
+            lab.delete_users([user])
+        except LabError as error:
+            if "No such object" not in error.detail:  # the test itself may have removed it
+                raise
+
+
+@pytest.fixture
+def connector_config(lab: Lab) -> Path:
+    """The ``keytrust.toml`` of the shared lab."""
+    return lab.spec.config
