@@ -11,6 +11,8 @@ from keytrust.errors import CloudError, ConfigError
 
 _HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")  # httpx gives an IPv6 address without its brackets
 
+_MAX_LINK = 32 * 1024
+
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address never leaves this machine."""
@@ -56,13 +58,16 @@ def next_page(link: object, current: httpx.URL) -> httpx.URL:
     Raises:
         CloudError: it is not a link, or leads to another origin, where the token must not go.
     """
-    if not isinstance(link, str) or not link or len(link) > 32 * 1024:
-        raise CloudError(f"{shown(current)} answered with an @odata.nextLink that is not a link")
     try:
+        if not isinstance(link, str) or not link or len(link) > _MAX_LINK:
+            raise ValueError("it is not a string of sane length")  # noqa: TRY301, TRY004 - one answer for all damage
         url = current.join(link)
     except (httpx.InvalidURL, ValueError) as error:
         raise CloudError(
-            f"{shown(current)} answered with an @odata.nextLink that is not a link", detail=str(error)
+            f"{shown(current)} answered with an @odata.nextLink that is not a link",
+            not_done="the remaining pages were not read",
+            remedy="read again; if it keeps happening, the service or something before it is at fault",
+            detail=str(error),
         ) from None
     if origin(url) != origin(current) or url.userinfo:
         raise CloudError(

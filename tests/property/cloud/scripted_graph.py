@@ -1,0 +1,123 @@
+"""A Graph server on loopback that does what a script tells it, legal or not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from keytrust.cloud.retry import RetryPolicy
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One HTTP answer. ``cut`` sends only so many bytes of the promised body and hangs up; -1 hangs up at once."""
+
+    body: bytes = b"{}"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+@dataclass
+class Request:
+    """What the server saw."""
+
+    path: str
+    authorization: str | None
+
+
+Script = Callable[[Request, int], Answer]
+"""From a request and its number (from 0) to the answer."""
+
+
+def page(users: Sequence[object], next_link: object = None, **more: object) -> Answer:
+    """A page of users."""
+    link = {} if next_link is None else {"@odata.nextLink": next_link}
+    return Answer(json.dumps({"@odata.context": "c", **link, "value": users, **more}).encode())
+
+
+def user(number: int, *materials: bytes, **more: object) -> dict[str, object]:
+    """A user with keys."""
+    keys = [{"deviceId": None, "keyMaterial": base64.b64encode(m).decode(), "keyType": "NGC"} for m in materials]
+    return {"id": f"user-{number}", "userPrincipalName": f"user{number}@example.org", "deviceKeys": keys, **more}
+
+
+class FixedToken:
+    """A token provider that counts renewals."""
+
+    def __init__(self) -> None:
+        self.renewals = 0
+
+    def token(self) -> str:
+        return f"token-{self.renewals}"
+
+    def renew(self) -> str:
+        self.renewals += 1
+        return self.token()
+
+
+def patient(waits: list[float] | None = None) -> RetryPolicy:
+    """A policy that waits in no time and notes how long it would have been."""
+    record = [] if waits is None else waits
+    return RetryPolicy(attempts=4, sleep=record.append, jitter=lambda: 0.0)
+
+
+@contextmanager
+def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tuple[str, list[Request]]]:
+    """Serve a script; yields the root URL and the list of requests, which grows."""
+    seen: list[Request] = []
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 20
+
+        def do_GET(self) -> None:
+            request = Request(self.path, self.headers.get("Authorization"))
+            with lock:
+                number = len(seen)
+                seen.append(request)
+            answer = script(request, number)
+            if answer.cut == -1:
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            headers = {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
+            self.close_connection = self.close_connection or answer.cut is not None
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        block_on_close = False  # idle keep-alive connections would be waited for
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            """A client that refuses to go on is what these tests are about."""
+
+        def get_request(self) -> tuple[socket.socket, Any]:
+            connection, address = super().get_request()
+            connection.settimeout(20)
+            return (tls.wrap_socket(connection, server_side=True) if tls else connection), address
+
+    server = Server(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
