@@ -41,11 +41,11 @@ def say(text: str) -> None:
 
 def show_error(error: KeytrustError, *, verbose: bool) -> None:
     """An error's three sentences, and with ``-v`` the detail behind it."""
-    err.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
+    err.print(f"[bold red]Error:[/] {escape(_sentence(error.message))}", soft_wrap=True)
     if error.not_done:
-        err.print(f"[bold]Not done:[/] {escape(error.not_done)}", soft_wrap=True)
+        err.print(f"[bold]Not done:[/] {escape(_sentence(error.not_done))}", soft_wrap=True)
     if error.remedy:
-        err.print(f"[bold]What to do:[/] {escape(error.remedy)}", soft_wrap=True)
+        err.print(f"[bold]What to do:[/] {escape(_sentence(error.remedy))}", soft_wrap=True)
     if error.detail and verbose:
         err.print(f"[dim]Detail:[/] {escape(error.detail)}", soft_wrap=True)
     elif error.detail:
@@ -91,3 +91,8 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with progress:
         task = progress.add_task(escape(what), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _sentence(text: str) -> str:
+    """With a capital letter and a full stop, which not every message brings along."""
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -6,7 +6,8 @@ from typing import Any
 
 import ldap
 
-from keytrust.directory.settings import DirectorySettings, Security
+from keytrust.directory.diagnose import Diagnosis, diagnose
+from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
 
 LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.TIMEOUT, ldap.UNAVAILABLE, ldap.LOCAL_ERROR)
@@ -32,33 +33,10 @@ def connection_fault(error: ldap.LDAPError, server: str, settings: DirectorySett
     return DirectoryError(message, not_done="Nothing was read or changed there.", remedy=remedy, detail=said)
 
 
-def _connection_cause(error: ldap.LDAPError, said: str, server: str, settings: DirectorySettings) -> tuple[str, str]:
-    low = said.lower()
-    port = 636 if settings.security is Security.LDAPS else 389
-    if "hostname does not match" in low or "does not match" in low:
-        return (
-            f"The certificate of {server} is for another name.",
-            "Use the name in the certificate's subjectAltName in servers, or issue a certificate for this name.",
-        )
-    if "certificate" in low and ("verify" in low or "untrusted" in low or "issuer" in low or "trusted" in low):
-        if "expired" in low:
-            return f"The certificate of {server} has expired.", "Renew the domain controller's certificate."
-        return (
-            f"The certificate of {server} is not signed by a trusted authority.",
-            "Set ca_file in [directory] to the CA's certificate (PEM).",
-        )
-    if "clock skew" in low:
-        return (
-            f"{server} refused the Kerberos ticket because the clocks differ.",
-            "Synchronise the clocks (at most 5 minutes apart).",
-        )
-    if "ticket expired" in low or "credentials have expired" in low:
-        return "The Kerberos ticket has expired.", 'Run kinit again, or use a keytab (auth = "keytab").'
-    if "server not found in kerberos database" in low:
-        return (
-            f"The domain does not know the service ldap/{server}.",
-            "Use the domain controller's full DNS name in servers, as it stands in its servicePrincipalName.",
-        )
+def _connection_cause(error: ldap.LDAPError, said: str, server: str, settings: DirectorySettings) -> Diagnosis:
+    for sign, cause, remedy in _KERBEROS_CAUSES:
+        if sign in said.lower():
+            return cause.format(server=server), remedy
     if isinstance(error, ldap.INVALID_CREDENTIALS):
         return (
             f"{server} refused the connector account {settings.principal or ''}".rstrip() + ".",
@@ -70,11 +48,32 @@ def _connection_cause(error: ldap.LDAPError, said: str, server: str, settings: D
             'Use security = "gssapi", "ldaps" or "starttls" in [directory].',
         )
     if isinstance(error, LOST):
-        return (
-            f"The domain controller {server} cannot be reached on port {port}.",
-            "Check its name in servers, DNS, that it runs, and that the port is open from here.",
+        return diagnose(server, settings) or (
+            f"The connection to {server} was lost: {said}.",
+            "Run it again; if it stays so, look at the domain controller's log.",
         )
     return f"{server} refused the connection: {said}.", "See the detail with -v."
+
+
+_KERBEROS_CAUSES = (
+    (
+        "clock skew",
+        "{server} refused the Kerberos ticket because the clocks differ.",
+        "Synchronise the clocks (at most 5 minutes apart).",
+    ),
+    ("ticket expired", "The Kerberos ticket has expired.", 'Run kinit again, or use a keytab (auth = "keytab").'),
+    ("credentials expired", "The Kerberos ticket has expired.", 'Run kinit again, or use a keytab (auth = "keytab").'),
+    (
+        "not found in kerberos database",
+        "The domain does not know the service ldap/{server}.",
+        "Use the domain controller's full DNS name in servers, as it stands in its servicePrincipalName.",
+    ),
+    (
+        "no worthy mechs",
+        "This machine cannot do Kerberos sign-ins over LDAP.",
+        "Install the package libsasl2-modules-gssapi-mit.",
+    ),
+)
 
 
 def refusal(error: ldap.LDAPError) -> str:
