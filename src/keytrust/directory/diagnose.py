@@ -1,6 +1,6 @@
 """Why a domain controller could not be connected to, found out step by step after the LDAP library has failed.
 
-The library says "can't contact LDAP server" for a name that does not resolve, a closed port and a bad certificate alike.
+The library says "can't contact LDAP server" for an unknown name, a closed port and a bad certificate alike.
 Here the same connection is tried once more with plain sockets and Python's TLS, which tell these apart.
 """
 
@@ -25,14 +25,14 @@ def diagnose(server: str, settings: DirectorySettings) -> Diagnosis | None:
     """The first step at which a connection to ``server`` fails; None when none of them does."""
     port = 636 if settings.security is Security.LDAPS else 389
     try:
-        addresses = socket.getaddrinfo(server, port, type=socket.SOCK_STREAM)
+        socket.getaddrinfo(server, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return (
             f"The name {server} cannot be resolved.",
             "Check the name in servers, and that this machine asks the domain's DNS servers.",
         )
     try:
-        connection = socket.create_connection(addresses[0][4][:2], timeout=min(_PATIENCE, settings.timeout))
+        connection = socket.create_connection((server, port), timeout=min(_PATIENCE, settings.timeout))
     except TimeoutError:
         return (
             f"The domain controller {server} does not answer on port {port}.",
