@@ -60,7 +60,7 @@ def next_page(link: object, current: httpx.URL) -> httpx.URL:
     """
     try:
         if not isinstance(link, str) or not link or len(link) > _MAX_LINK:
-            raise ValueError("it is not a string of sane length")  # noqa: TRY301, TRY004 - one answer for all damage
+            raise ValueError("it is not a string of sane length")  # noqa: TRY301 - one answer for all damage
         url = current.join(link)
     except (httpx.InvalidURL, ValueError) as error:
         raise CloudError(

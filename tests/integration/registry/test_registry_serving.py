@@ -1,0 +1,159 @@
+"""A serving registry as a process: durable, stoppable, and careful about where it listens."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
+from registry_site import DESKTOP, LAPTOP, Site, account, material
+
+from keytrust.errors import RegistryError
+from keytrust.registry import RegistrySettings, import_users, running, serve
+
+_SERVE = "import sys; from keytrust.registry import *; serve(RegistrySettings.model_validate_json(sys.stdin.read()))"
+
+
+@contextmanager
+def process(site: Site) -> Iterator[tuple[subprocess.Popen[str], Site]]:
+    """The registry in a process of its own, ready; killed at the end if it still runs."""
+    server = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert server.stdin is not None
+    assert server.stderr is not None
+    try:
+        server.stdin.write(site.settings.model_dump_json())
+        server.stdin.close()
+        yield server, replace(site, url=ready_url(server.stderr))
+    finally:
+        server.kill()
+        server.wait(20)
+        server.stderr.close()
+
+
+def ready_url(log: IO[str]) -> str:
+    for line in log:
+        event = json.loads(line)
+        if event["event"] == "registry is ready":
+            return str(event["url"])
+    raise AssertionError("the registry stopped before it was ready")
+
+
+def test_a_key_that_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
+    site = Site.make(tmp_path)
+    for number in range(3):
+        with process(site) as (server, serving):
+            answer = serving.post(material(number), serving.device_token(device=LAPTOP if number % 2 else DESKTOP))
+            os.kill(server.pid, signal.SIGKILL)
+            assert answer.status_code == 200
+            server.wait(20)
+        with process(site) as (_, serving):
+            assert material(number) in serving.materials()
+    site.database.close()
+
+
+def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
+    site = Site.make(tmp_path)
+    with process(site) as (server, serving):
+        assert serving.post(material(1), serving.device_token()).status_code == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", int(serving.url.rpartition(":")[2])), timeout=5)
+    site.database.close()
+
+
+def test_the_log_has_one_json_line_for_each_request_and_no_secret(tmp_path: Path) -> None:
+    site = Site.make(tmp_path, log_requests=True)
+    with process(site) as (server, serving):
+        token = serving.device_token()
+        request_id = serving.post(material(1), token).headers["request-id"]
+        serving.get("/beta/users?$filter=id eq 'private'")
+        server.send_signal(signal.SIGTERM)
+        assert server.stderr is not None
+        log = server.stderr.read()
+    lines = [json.loads(line) for line in log.splitlines()]
+    first = next(line for line in lines if line.get("request_id") == request_id)
+    assert (first["method"], first["path"], first["status"]) == ("POST", "/EnrollmentServer/key/", 200)
+    assert lines[-1]["event"] == "registry has stopped"
+    assert token not in log
+    assert "private" not in log
+    assert "Bearer" not in log
+    site.database.close()
+
+
+def test_it_does_not_listen_beyond_this_host_without_tls(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "::", "192.0.2.1", "registry.example"):  # noqa: S104 - it is refused
+        settings = RegistrySettings(database_url=f"sqlite:///{tmp_path}/r.db", host=host, port=0)
+        with pytest.raises(RegistryError, match="without TLS") as caught:
+            serve(settings)
+        assert "tls_certificate" in caught.value.remedy
+    assert not (tmp_path / "r.db").exists()
+
+
+def test_an_address_in_use_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        settings = RegistrySettings(database_url=f"sqlite:///{tmp_path}/r.db", port=port)
+        with pytest.raises(RegistryError, match=str(port)), running(settings):
+            pass
+
+
+def test_a_bad_certificate_or_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "encrypted.pem").write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")
+        )
+    )
+    (tmp_path / "rubbish.pem").write_text("rubbish")
+    for certificate, key in (("missing.pem", "missing.pem"), ("rubbish.pem", "encrypted.pem")):
+        settings = RegistrySettings(
+            database_url=f"sqlite:///{tmp_path}/r.db",
+            port=0,
+            tls_certificate=tmp_path / certificate,
+            tls_key=tmp_path / key,
+        )
+        with pytest.raises(RegistryError, match="certificate"), running(settings):
+            pass
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "sqlite:////nonexistent/dir/r.db", "mysql://u:geheim@127.0.0.1/x", "postgresql://x:1/y:z"]
+)
+def test_a_database_that_cannot_be_opened_is_an_error_without_its_password(url: str) -> None:
+    with pytest.raises(RegistryError) as caught, running(RegistrySettings(database_url=url, port=0)):
+        pass
+    assert "geheim" not in f"{caught.value.message} {caught.value.detail} {caught.value.remedy}"
+
+
+def test_a_file_that_is_no_database_is_an_error_and_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "r.db"
+    path.write_bytes(b"precious" * 1000)
+    with pytest.raises(RegistryError), running(RegistrySettings(database_url=f"sqlite:///{path}", port=0)):
+        pass
+    assert path.read_bytes() == b"precious" * 1000
+
+
+def test_another_process_may_import_users_while_it_serves(tmp_path: Path) -> None:
+    site = Site.make(tmp_path)
+    with process(site) as (_, serving):
+        report = import_users(site.database, [account("dave")])
+        assert report.added == 1
+        assert "dave" in serving.read()
+    site.database.close()
