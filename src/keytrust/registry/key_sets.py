@@ -26,7 +26,8 @@ class KeySet:
     def __init__(self, issuer: TrustedIssuer) -> None:
         self._issuer = issuer
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._loaded: float | None = None
+        self._tried: float | None = None
+        self._failure: str | None = "not loaded yet"
         self._lock = threading.Lock()
 
     def find(self, kid: str) -> jwt.PyJWK | None:
@@ -39,14 +40,15 @@ class KeySet:
         if key is not None:
             return key
         with self._lock:
-            # Unknown ids are cheap to send; they must not make us fetch the key set every time.
-            if self._loaded is None or time.monotonic() - self._loaded >= _RELOAD_SECONDS:
+            # Unknown ids are cheap to send; they must not make us fetch the key set every time, nor wait for it.
+            if self._tried is None or time.monotonic() - self._tried >= _RELOAD_SECONDS:
                 try:
-                    self._keys = self._load()
+                    self._keys, self._failure = self._load(), None
                 except (OSError, ValueError, httpx.HTTPError) as error:
-                    if self._loaded is None:
-                        raise KeySetUnavailable(str(error)) from error
-                self._loaded = time.monotonic()
+                    self._failure = str(error)  # the keys of before, if there are any, stay in force
+                self._tried = time.monotonic()
+            if self._failure is not None and not self._keys:
+                raise KeySetUnavailable(self._failure)
         return self._keys.get(kid)
 
     def _load(self) -> dict[str, jwt.PyJWK]:
