@@ -22,6 +22,7 @@ from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.tokens import TokenVerifier
 
 _NOT_STARTED = "the registry was not started"
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10
 
@@ -128,6 +129,12 @@ def _check_tls(settings: RegistrySettings) -> None:
                 remedy="set tls_certificate and tls_key, or listen at 127.0.0.1 behind a proxy that does TLS",
             )
         return
+    if settings.public_url is None and settings.host in _EVERYWHERE:
+        raise RegistryError(
+            f"the registry listens at every address ({settings.host}) and does not know the name its clients use",
+            not_done=_NOT_STARTED,
+            remedy="set public_url to the https URL for which its certificate was issued",
+        )
     try:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         # An encrypted key must be an error, not a question on a terminal that is not there.

@@ -105,6 +105,18 @@ def test_it_does_not_listen_beyond_this_host_without_tls(tmp_path: Path) -> None
     assert not (tmp_path / "r.db").exists()
 
 
+def test_it_must_be_told_its_name_when_it_listens_everywhere(tmp_path: Path) -> None:
+    settings = RegistrySettings(
+        database_url=f"sqlite:///{tmp_path}/r.db",
+        host="0.0.0.0",  # noqa: S104 - it is refused
+        port=0,
+        tls_certificate=tmp_path / "certificate.pem",
+        tls_key=tmp_path / "key.pem",
+    )
+    with pytest.raises(RegistryError, match="name its clients use"):
+        serve(settings)
+
+
 def test_an_address_in_use_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

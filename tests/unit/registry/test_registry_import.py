@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import create_mock_engine, select
+from sqlalchemy import Dialect, create_mock_engine, select
 from sqlalchemy.dialects import postgresql
 
 from keytrust.errors import RegistryError
@@ -168,7 +168,7 @@ def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
 
 def test_the_tables_are_valid_for_postgresql() -> None:
     statements: list[str] = []
-    dialect = postgresql.dialect()
+    dialect: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
     def note(statement: Any, *_: object, **__: object) -> None:
         statements.append(str(statement.compile(dialect=dialect)))

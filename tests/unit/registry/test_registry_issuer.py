@@ -77,6 +77,7 @@ def test_an_issuer_may_be_trusted_for_one_purpose_only(tmp_path: Path) -> None:
         check.verify(token(issuer), audience=AUDIENCE, purpose="graph")
 
 
+@pytest.mark.filterwarnings("ignore:The RSA key is 1024 bits")
 def test_a_short_rsa_key_in_a_key_set_is_not_trusted(tmp_path: Path) -> None:
     small = rsa.generate_private_key(65537, 1024)  # noqa: S505 - it must be refused
     pem = small.private_bytes(
