@@ -166,6 +166,27 @@ def test_a_write_that_fails_leaves_nothing(database: Database) -> None:
         assert connection.exec_driver_sql("SELECT value FROM meta").scalar() == "1"
 
 
+def test_two_processes_that_read_and_then_write_wait_for_each_other(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/registry.db"
+    one, two = Database.open(url), Database.open(url)
+
+    def other_process() -> None:
+        with two.write() as connection:
+            connection.exec_driver_sql("INSERT INTO meta VALUES ('two', '2')")
+
+    with one.write() as connection:
+        connection.exec_driver_sql("SELECT * FROM meta").all()
+        thread = threading.Thread(target=other_process)
+        thread.start()
+        thread.join(0.5)  # had the other been let in, our own write would now be refused
+        connection.exec_driver_sql("INSERT INTO meta VALUES ('one', '1')")
+    thread.join(30)
+    with one.read() as connection:
+        assert len(connection.exec_driver_sql("SELECT * FROM meta").all()) == 3
+    one.close()
+    two.close()
+
+
 def test_the_tables_are_valid_for_postgresql() -> None:
     statements: list[str] = []
     dialect: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
