@@ -131,3 +131,14 @@ def at_once(work: list[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.join(60)
     return results
+
+
+def assert_refused(site: Site, answer: httpx.Response, status: int, target: str) -> None:
+    """The documented error body ([MS-KPP] 2.2.3.1), and nothing registered."""
+    body = answer.json()
+    assert (answer.status_code, body["target"]) == (status, target), body
+    assert set(body) == {"code", "message", "response", "target", "clientrequestid", "time", "innererror"}
+    assert body["response"] == "ERROR_FAIL"
+    assert body["innererror"] == {"trace": None, "context": None}
+    assert "request-id" in answer.headers
+    assert all(site.materials(name) == [] for name in ("alice", "bob", "carol"))
