@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from keytrust.errors import LabError
-from keytrust.lab import child, lock, mirror, mounts
+from keytrust.lab import child, lock, mirror, mounts, removal
 
 CACHE = Path("/var/cache/keytrust")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -74,7 +73,7 @@ def purge(cache: Path, report: Callable[[str], None]) -> None:
         mounts.unmount(cache)
         for kept in cache.glob("dc-*.tar"):
             kept.unlink()
-        shutil.rmtree(cache / "build", ignore_errors=True)
+        removal.remove(cache / "build")
         (cache / ".lock").unlink()
     if not any(cache.iterdir()):
         cache.rmdir()
@@ -89,7 +88,7 @@ def _build(cache: Path, kept: Path, report: Callable[[str], None]) -> None:
         )
     build = cache / "build"
     mounts.unmount(build)  # a build that was killed may have left some
-    shutil.rmtree(build, ignore_errors=True)
+    removal.remove(build)
     build.mkdir(mode=0o755)
     url = mirror.debian_mirror()
     settings = build / "apt.conf"
@@ -105,7 +104,7 @@ def _build(cache: Path, kept: Path, report: Callable[[str], None]) -> None:
         line=lambda said: report(f"  {said[3:]}") if said.startswith("I: ") and said.endswith("...") else None,
     )
     result.replace(kept)  # complete or not there at all
-    shutil.rmtree(build)
+    removal.remove(build)
 
 
 def _command(url: str, settings: Path, result: Path) -> list[str]:

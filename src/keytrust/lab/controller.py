@@ -18,6 +18,9 @@ from keytrust.lab.spec import LabSpec
 _LEVEL_2016 = 7
 _PATIENCE = 60.0
 _POLL = 0.05
+_ANSWER = 5.0
+"""Seconds that a controller has for one answer before it counts as not serving."""
+
 _LAST_WORDS = 2000
 
 
@@ -35,6 +38,24 @@ def frozen(pid: int) -> bool:
     with suppress(FileNotFoundError):
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
     return False
+
+
+def serves(spec: LabSpec) -> bool:
+    """Whether it answers now: every port takes connections, and LDAP says a functional level fit for key trust."""
+    for port in machine.PORTS:
+        try:
+            socket.create_connection((spec.address, port), timeout=_ANSWER).close()
+        except OSError:
+            return False
+    try:
+        connection = ldap.initialize(f"ldap://{spec.address}")
+        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, _ANSWER)
+        wanted = ["domainControllerFunctionality"]
+        [(_, root)] = connection.search_ext_s("", ldap.SCOPE_BASE, attrlist=wanted, timeout=_ANSWER)
+        connection.unbind_s()
+    except ldap.LDAPError:
+        return False
+    return int(root["domainControllerFunctionality"][0]) >= _LEVEL_2016
 
 
 def start(spec: LabSpec) -> None:
@@ -58,7 +79,7 @@ def start(spec: LabSpec) -> None:
         if seen and not running:
             raise _not_started(spec, "The domain controller died at its start.")
         seen = seen or running
-        if running and _answers(spec):
+        if running and serves(spec):
             break
         if time.monotonic() > deadline:
             raise _not_started(spec, f"The domain controller was not ready within {_PATIENCE:.0f} s.")
@@ -95,23 +116,6 @@ def resume(spec: LabSpec) -> None:
     """
     if processes.signal_all(spec.tree, signal.SIGCONT) == 0:
         raise _not_running(spec)
-
-
-def _answers(spec: LabSpec) -> bool:
-    for port in machine.PORTS:
-        try:
-            socket.create_connection((spec.address, port), timeout=1).close()
-        except OSError:
-            return False
-    try:
-        connection = ldap.initialize(f"ldap://{spec.address}")
-        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, 2)
-        connection.timeout = 5
-        _, root = connection.search_ext_s("", ldap.SCOPE_BASE, attrlist=["domainControllerFunctionality"])[0]
-        connection.unbind_s()
-    except ldap.LDAPError:
-        return False
-    return int(root["domainControllerFunctionality"][0]) >= _LEVEL_2016
 
 
 def _prove(spec: LabSpec) -> None:

@@ -43,6 +43,8 @@ def without_entry(text: str, *, lab: str) -> str:
 
 def has_entry(lab: str, path: Path = HOSTS) -> bool:
     """Whether the file has a line of this lab."""
+    if not path.exists():
+        return False
     return any(line.endswith(_marker(lab)) for line in _decode(path.read_bytes()).splitlines())
 
 

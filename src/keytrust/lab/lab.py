@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keytrust.errors import LabError
-from keytrust.lab import basetree, controller, database, hosts, lock, machine, mounts, processes, provision, status
+from keytrust.lab import (
+    basetree,
+    controller,
+    database,
+    hosts,
+    lock,
+    machine,
+    mounts,
+    processes,
+    provision,
+    removal,
+    status,
+)
 from keytrust.lab import tree as inside
 from keytrust.lab import users as accounts
 from keytrust.lab.spec import LabSpec
@@ -55,12 +66,12 @@ class Lab:
                 self._build(report)
             hosts.add(lab=self.spec.name, address=self.spec.address, host=self.spec.dc_host)
             phase = self.status().phase
-            if phase is Phase.RUNNING:
+            if phase is Phase.RUNNING and controller.serves(self.spec):
                 report(f"the lab {self.spec.name} is up already: {self.spec.dc_host} at {self.spec.address}")
                 return
             if phase is Phase.PAUSED:
                 controller.resume(self.spec)
-            else:
+            if phase is not Phase.PAUSED or not controller.serves(self.spec):
                 report("starting the domain controller")
                 controller.start(self.spec)
             seconds = time.monotonic() - began
@@ -200,12 +211,8 @@ class Lab:
         mounts.unmount(root)
         # The marker goes last: until then a removal that is cut short can be taken up again.
         for entry in root.iterdir():
-            if entry.name == _MARKER:
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            if entry.name != _MARKER:
+                removal.remove(entry)
         (root / _MARKER).unlink(missing_ok=True)
         root.rmdir()
 

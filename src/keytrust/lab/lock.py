@@ -18,7 +18,6 @@ def exclusive(path: Path, waiting: Callable[[], None], *, remove: bool = False) 
         waiting: Called once when another process holds the lock, before waiting for it.
         remove: Delete the file at the end, for a caller that leaves no trace.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle = _acquire(path, waiting)
     try:
         yield
@@ -31,7 +30,11 @@ def exclusive(path: Path, waiting: Callable[[], None], *, remove: bool = False) 
 def _acquire(path: Path, waiting: Callable[[], None]) -> int:
     told = False
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:  # the directory was removed in between
+            continue
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

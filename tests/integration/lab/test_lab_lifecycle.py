@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def _serves(spec: LabSpec) -> bool:
 def _has_user(lab: Lab, sam: str) -> bool:
     found = lab.run(["ldbsearch", "-H", "/var/lib/samba/private/sam.ldb", f"(sAMAccountName={sam})", "dn"])
     return f"CN={sam}," in found.stdout
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(1000):
+        if holds():
+            return
+        pause.wait(0.01)
+    pytest.fail("it did not come about within 10 s")
 
 
 def _traces(spec: LabSpec) -> list[object]:
@@ -101,11 +111,25 @@ def test_a_controller_that_was_killed_is_started_again_with_its_data(breakable_l
     assert leader is not None
     for pid in living_in(lab.spec.tree) if everything else [leader]:
         os.kill(pid, signal.SIGKILL)
+    _wait_until(lambda: leader not in living_in(lab.spec.tree))  # a signal is delivered when the kernel likes
     assert lab.status().phase is Phase.STOPPED
     lab.up(print)
     assert lab.status().running
     assert _serves(lab.spec)
     assert _has_user(lab, sam)
+
+
+def test_a_controller_that_runs_and_does_not_serve_is_started_again(breakable_lab: Lab) -> None:
+    lab = breakable_lab
+    before = lab.status().pid
+    assert before is not None
+    # Its first process lives; those that serve are frozen, as by a bug.
+    for pid in living_in(lab.spec.tree):
+        if pid != before:
+            os.kill(pid, signal.SIGSTOP)
+    lab.up(print)
+    assert lab.status().pid != before
+    assert _serves(lab.spec)
 
 
 def test_a_frozen_controller_is_seen_and_thawed(breakable_lab: Lab) -> None:

@@ -15,13 +15,13 @@ import pytest
 from keytrust.errors import LabError
 from keytrust.lab import Lab, LabUser
 
+Read = Callable[[LabUser], dict[str, list[bytes]]]
+
 pytestmark = pytest.mark.lab
 
 
 @pytest.fixture
-def as_connector(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[LabUser], dict[str, list[bytes]]]:
+def as_connector(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Read:
     """Reads a user's entry over LDAP as the connector account, with what that account may write."""
     spec = lab.spec
     monkeypatch.setenv("KRB5_CONFIG", str(spec.krb5_config))
@@ -41,24 +41,18 @@ def as_connector(
     return read
 
 
-def test_the_connector_may_write_keys_and_nothing_else(
-    as_connector: Callable[[LabUser], dict[str, list[bytes]]], make_user: Callable[..., LabUser]
-) -> None:
+def test_the_connector_may_write_keys_and_nothing_else(as_connector: Read, make_user: Callable[..., LabUser]) -> None:
     assert as_connector(make_user())["allowedAttributesEffective"] == [b"msDS-KeyCredentialLink"]
     assert as_connector(make_user(inet_org_person=True))["allowedAttributesEffective"] == [b"msDS-KeyCredentialLink"]
 
 
-def test_a_protected_account_inherits_no_grant(
-    as_connector: Callable[[LabUser], dict[str, list[bytes]]], make_user: Callable[..., LabUser]
-) -> None:
+def test_a_protected_account_inherits_no_grant(as_connector: Read, make_user: Callable[..., LabUser]) -> None:
     entry = as_connector(make_user(admin_count=True))
     assert entry["adminCount"] == [b"1"]
     assert "allowedAttributesEffective" not in entry
 
 
-def test_what_is_asked_for_is_in_the_directory(
-    lab: Lab, as_connector: Callable[[LabUser], dict[str, list[bytes]]], make_user: Callable[..., LabUser]
-) -> None:
+def test_what_is_asked_for_is_in_the_directory(lab: Lab, as_connector: Read, make_user: Callable[..., LabUser]) -> None:
     guid = uuid4()
     user = make_user(sam=f"é ü {secrets.token_hex(4)}", disabled=True, inet_org_person=True, consistency_guid=guid)
     entry = as_connector(user)

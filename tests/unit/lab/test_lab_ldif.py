@@ -5,7 +5,7 @@ from io import StringIO
 from uuid import UUID
 
 import ldap.dn
-import ldif as independent
+import ldif as independent  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
