@@ -49,6 +49,9 @@ class MemoryDirectory:
         found = {guid: self.account(guid) for guid in guids if guid in self._accounts}
         return {guid: replace(account, values=()) for guid, account in found.items()} if self.blind else found
 
+    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+        return {guid: account.values for guid, account in self.by_guid(guids).items()}
+
     def writer(self) -> MemoryWriter:
         if self.writers_refused:
             self.writers_refused -= 1

@@ -16,6 +16,7 @@ from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Verbose, given
 from keytrust.cli.output import err, out, show_error
 from keytrust.errors import KeytrustError
+from keytrust.memory import relax_garbage_collection
 
 app = typer.Typer(
     name="keytrust",
@@ -70,6 +71,7 @@ _usage_error.exit_code = int(ExitCode.USAGE)  # type: ignore[attr-defined]
 def main() -> None:
     """Run the program; every way out of it is a documented exit code and, on a fault, a sentence."""
     signal.signal(signal.SIGTERM, _terminated)
+    relax_garbage_collection()
     try:
         app()
     except KeytrustError as error:

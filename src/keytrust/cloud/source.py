@@ -27,6 +27,7 @@ class RegisteredKey:
         key_type: The cloud's own word, ``"NGC"`` for Windows Hello for Business.
         created: When it was registered (aware, UTC), when reported.
         custom_key_information: The cloud's own bytes, when reported.
+        key_id: SHA-256 of the key material: the identity by which keys are compared ([MS-ADTS] 2.2.20.6, KeyID).
     """
 
     material: bytes
@@ -34,11 +35,10 @@ class RegisteredKey:
     key_type: str = NGC
     created: datetime | None = None
     custom_key_information: bytes | None = None
+    key_id: bytes = field(init=False, repr=False, compare=False)
 
-    @property
-    def key_id(self) -> bytes:
-        """SHA-256 of the key material: the identity by which keys are compared ([MS-ADTS] 2.2.20.6, KeyID)."""
-        return hashlib.sha256(self.material).digest()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_id", hashlib.sha256(self.material).digest())
 
 
 @dataclass(frozen=True, slots=True)

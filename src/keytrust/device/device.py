@@ -48,6 +48,11 @@ class Device:
         return f"Device({str(self.device_id)!r})"
 
     @property
+    def private_key(self) -> rsa.RSAPrivateKey:
+        """The private key, which a real device never lets out."""
+        return self._key
+
+    @property
     def material(self) -> bytes:
         """The public key as an RSA1 blob."""
         return rsa1_from_key(self._key.public_key())

@@ -71,26 +71,26 @@ def from_entry(dn: str, entry: Entry) -> Account:
     Raises:
         DirectoryError: the entry lacks its identity (objectGUID, objectSid), which means that it may not be read.
     """
-    guid = _first(entry, "objectGUID")
-    sid = _first(entry, "objectSid")
+    first = {attribute: values[0] for attribute, values in entry.items() if values}
+    guid, sid = first.get("objectGUID"), first.get("objectSid")
     if guid is None or len(guid) != 16 or sid is None:
         raise DirectoryError(
             f"The directory returned {dn} without its objectGUID or objectSid.",
             not_done="This account was left alone.",
             remedy="Give the connector account Read access to the object.",
         )
-    control = _integer(entry, "userAccountControl")
-    upn = _first(entry, "userPrincipalName")
+    control = _integer(first.get("userAccountControl"))
+    upn = first.get("userPrincipalName")
     return Account(
         dn=dn,
-        guid=bytes(guid),
+        guid=guid,
         sid=sid_text(sid),
-        name=(_first(entry, "sAMAccountName") or b"").decode("utf-8", "replace"),
+        name=first.get("sAMAccountName", b"").decode("utf-8", "replace"),
         upn=None if upn is None else upn.decode("utf-8", "replace"),
-        consistency_guid=_first(entry, "mS-DS-ConsistencyGuid") or None,
+        consistency_guid=first.get("mS-DS-ConsistencyGuid") or None,
         computer=bool(control & UF_TRUST_ACCOUNTS),
         enabled=not control & UF_ACCOUNTDISABLE,
-        protected=_integer(entry, "adminCount") > 0,
+        protected=_integer(first.get("adminCount")) > 0,
         values=tuple(entry.get(KEY_LINK, ())),
     )
 
@@ -105,7 +105,7 @@ def sid_text(sid: bytes) -> str:
         raise DirectoryError(f"The directory returned a malformed SID ({sid[:40].hex()}).")
     authority = int.from_bytes(sid[2:8], "big")
     parts = struct.unpack_from(f"<{sid[1]}I", sid, 8)
-    return f"S-{sid[0]}-{authority}" + "".join(f"-{part}" for part in parts)
+    return "-".join(("S", *map(str, (sid[0], authority, *parts))))
 
 
 def guid_text(guid: bytes) -> str:
@@ -113,13 +113,7 @@ def guid_text(guid: bytes) -> str:
     return str(UUID(bytes_le=guid))
 
 
-def _first(entry: Entry, attribute: str) -> bytes | None:
-    values = entry.get(attribute)
-    return values[0] if values else None
-
-
-def _integer(entry: Entry, attribute: str) -> int:
-    value = _first(entry, attribute)
+def _integer(value: bytes | None) -> int:
     try:
         return int(value) if value is not None else 0
     except ValueError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 import ldap
 import ldap.dn
@@ -20,6 +21,8 @@ from keytrust.directory.kerberos import ticket_cache
 from keytrust.directory.session import Session
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
+
+Found = TypeVar("Found")
 
 NORMAL_USER_ACCOUNT = 805306368
 """sAMAccountType of users, inetOrgPerson included ([MS-SAMR] 2.2.1.9)."""
@@ -131,14 +134,25 @@ class Domain:
         Raises:
             DirectoryError: they could not be read, even over a new connection.
         """
+        return self._persistently(lambda session: session.by_guid(self.controller.domain, guids))
+
+    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+        """The key credential values of those of these accounts that exist now. As safe to call as ``by_guid``.
+
+        Raises:
+            DirectoryError: they could not be read, even over a new connection.
+        """
+        return self._persistently(lambda session: session.values_of(self.controller.domain, guids))
+
+    def _persistently(self, read: Callable[[Session], Found]) -> Found:
         with self._reading:
             try:
-                return self._session.by_guid(self.controller.domain, guids)
+                return read(self._session)
             except DirectoryError:
                 self._session.close()
                 self._sign_in()
                 self._reader = self._cleanup.enter_context(self.session())
-                return self._session.by_guid(self.controller.domain, guids)
+                return read(self._reader)
 
     def find(self, name: str) -> Account:
         """The one account with this sAMAccountName, userPrincipalName, SID or distinguished name.

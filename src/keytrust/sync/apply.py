@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keytrust.directory.account import Account
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import DirectoryError
 from keytrust.sync.confirm import Confirmer, holds
@@ -45,7 +44,7 @@ class Directory(Protocol):
     """What carrying out a plan needs of a domain."""
 
     def writer(self) -> Writer: ...
-    def by_guid(self, guids: list[bytes]) -> dict[bytes, Account]: ...
+    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +241,7 @@ class _Engine:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._writer = self._directory.writer()
-                now = self._directory.by_guid([sent.change.account.guid for sent in lost])
+                now = self._directory.values_of([sent.change.account.guid for sent in lost])
                 break
             except DirectoryError as error:
                 if attempt == ATTEMPTS:
@@ -250,7 +249,7 @@ class _Engine:
                     raise _StopError(f"the connection was lost ({why}) and could not be had again: {error}") from error
                 self._pause(attempt)
         for sent in lost:
-            if holds(now.get(sent.change.account.guid), sent.change) == (sent.change.action is Action.ADD):
+            if holds(now.get(sent.change.account.guid, ()), sent.change) == (sent.change.action is Action.ADD):
                 self._accept(sent)
             else:
                 self._try_again(sent, why)

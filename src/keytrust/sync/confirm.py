@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
-from keytrust.directory.account import Account
 from keytrust.errors import DirectoryError
 from keytrust.sync.model import Action, Change
 from keytrust.sync.stored import binary_part
@@ -20,15 +20,13 @@ Confirmation = tuple[int, bool, str]
 class Reader(Protocol):
     """The part of a domain that reads accounts."""
 
-    def by_guid(self, guids: list[bytes]) -> dict[bytes, Account]: ...
+    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...
 
 
-def holds(account: Account | None, change: Change) -> bool:
-    """Whether the account holds the change's value, whatever the account is called now."""
-    if account is None:
-        return False
+def holds(values: Iterable[bytes], change: Change) -> bool:
+    """Whether the change's value is among an account's, whatever the account is called now."""
     wanted = binary_part(change.value)
-    return any(binary_part(value) == wanted for value in account.values)
+    return any(binary_part(value) == wanted for value in values)
 
 
 class Confirmer:
@@ -64,14 +62,14 @@ class Confirmer:
 
     def _confirm(self, batch: list[tuple[int, Change]]) -> list[Confirmation]:
         try:
-            now = self._reader.by_guid(list({change.account.guid for _, change in batch}))
+            now = self._reader.values_of(list({change.account.guid for _, change in batch}))
         except DirectoryError as error:
             return [(index, False, f"could not be read back: {error}") for index, _ in batch]
-        return [_judge(index, change, now.get(change.account.guid)) for index, change in batch]
+        return [_judge(index, change, now.get(change.account.guid, ())) for index, change in batch]
 
 
-def _judge(index: int, change: Change, account: Account | None) -> Confirmation:
-    seen = holds(account, change)
+def _judge(index: int, change: Change, values: tuple[bytes, ...]) -> Confirmation:
+    seen = holds(values, change)
     if change.action is Action.ADD and not seen:
         return index, False, "accepted, but not there when read back"
     if change.action is Action.REMOVE and seen:

@@ -96,9 +96,11 @@ class _Planner:
         match = self._cloud.match(account, need_sid=self._need_sid)
         if isinstance(match, Conflict):
             self._conflicts.append(match)
-        elif match is not None and self._only_account_of_anchor(account, match):
-            self._compare(account, stored, match)
-            return
+        elif match is not None:
+            ref = AccountRef.of(account)
+            if self._only_account_of_anchor(ref, account.source_anchor, match):
+                self._compare(account, ref, stored, match)
+                return
         self._census.foreign += sum(value.credential is not None for value in stored)
 
     def _remember_holders(self, account: Account, stored: list[StoredKey]) -> None:
@@ -109,9 +111,8 @@ class _Planner:
             if key is not None and self._holder.setdefault(key, account.guid) != account.guid:
                 self._several_holders.setdefault(key, {self._holder[key]}).add(account.guid)
 
-    def _only_account_of_anchor(self, account: Account, user: CloudUser) -> bool:
-        this = AccountRef.of(account)
-        first = self._account_of_anchor.setdefault(account.source_anchor, this)
+    def _only_account_of_anchor(self, this: AccountRef, anchor: bytes, user: CloudUser) -> bool:
+        first = self._account_of_anchor.setdefault(anchor, this)
         if first is this:
             return True
         if first.guid not in self._ambiguous:
@@ -125,8 +126,7 @@ class _Planner:
         sentence = f"{account.name}: {other.name} has the same source anchor, and both seem to be {name}."
         self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
 
-    def _compare(self, account: Account, stored: list[StoredKey], user: CloudUser) -> None:
-        ref = AccountRef.of(account)
+    def _compare(self, account: Account, ref: AccountRef, stored: list[StoredKey], user: CloudUser) -> None:
         self._census.matched += 1
         self._matched_with_keys += bool(user.keys.keys)
         registered = {key.key_id: key for key in user.keys.keys}

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
+from tests.support.directory import MemoryDirectory
+from tests.support.world import account, dn, guid, material, sid, value
 
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import StoreError
@@ -15,8 +17,6 @@ from keytrust.sync.apply import ATTEMPTS, RunReport, apply_changes
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.undo import plan_undo
-from tests.support.directory import MemoryDirectory
-from tests.support.world import account, dn, guid, material, sid, value
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.support.world import Ours, account, cloud_user, dn, guid, key, material, plan, sid, value
 
 from keytrust.cloud.source import CloudUser, RegisteredKey, Unknown
 from keytrust.credential import Dialect, KeyCredentialLink, KeySource, KeyUsage, rsa1_from_key
 from keytrust.errors import CloudError
 from keytrust.sync.model import Action, ConflictCode, RefusalCode
 from keytrust.sync.policy import Allow, Policy
-from tests.support.world import Ours, account, cloud_user, dn, guid, key, material, plan, sid, value
 
 
 def test_a_registered_key_that_is_missing_is_added_as_entra_connect_would_write_it() -> None:
