@@ -1,0 +1,1 @@
+"""Findings over key credentials: planted, weak and orphaned keys, and who could plant one."""

@@ -1,0 +1,185 @@
+"""What one value shows by itself. Pure, and the part of an audit that can run on several processors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+
+from keytrust.audit.dn import same_object
+from keytrust.audit.model import Code, InspectedValue, Issue
+from keytrust.credential import (
+    DnWithBinary,
+    KeyCredential,
+    KeyCredentialError,
+    KeyCredentialLink,
+    KeyMaterial,
+    KeyTime,
+    KeyUsage,
+    MaterialKind,
+    ProblemCode,
+    RsaPublicKey,
+    Weakness,
+    parse_material,
+    to_rsa1,
+    weaknesses,
+)
+
+_TICKS_1970 = 621_355_968_000_000_000
+_CODES = {
+    ProblemCode.KEY_ID_MISMATCH: Code.KEY_ID_MISMATCH,
+    ProblemCode.KEY_HASH_MISMATCH: Code.KEY_HASH_MISMATCH,
+    ProblemCode.UNREADABLE_MATERIAL: Code.UNREADABLE_MATERIAL,
+    ProblemCode.ODD_TIME: Code.ODD_TIME,
+}
+_SAID_OTHERWISE = {ProblemCode.UNKNOWN_USAGE}
+_FITTING = {
+    KeyUsage.FIDO: {MaterialKind.FIDO},
+    KeyUsage.NGC: set(MaterialKind) - {MaterialKind.FIDO},
+}
+_NO_DEVICE = bytes(16)
+_MAX_SHOWN = 200
+
+
+def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
+    """Inspect one value.
+
+    Args:
+        raw: The attribute value's bytes.
+        dn: The object that holds it.
+        keep_raw: Whether the result shall carry the bytes.
+    """
+    kept = raw if keep_raw else b""
+    try:
+        link = KeyCredentialLink.parse(raw)
+    except KeyCredentialError as error:
+        return _unreadable(raw, kept, str(error))
+    credential = link.credential
+    if not credential.entries:
+        return _unreadable(raw, kept, "it has no entries")
+    key, fault = _material(credential)
+    issues = [*_structure(credential, fault), *_weak(key), *_owner(link.dn, dn), *_fit(credential, key)]
+    device = credential.value(6)
+    return InspectedValue(
+        raw=kept,
+        identity=sha256(link.binary).digest(),
+        key_id=credential.computed_key_id or b"",
+        claimed_id=credential.key_id or b"",
+        public_id=_public_id(credential, key),
+        usage=_plain(credential.usage),
+        source=_plain(credential.source),
+        device="" if device is None or device == _NO_DEVICE else str(credential.device_id or ""),
+        created=_seconds(credential.created),
+        last_used=_seconds(credential.last_logon),
+        information=credential.value(7),
+        material=key.kind.value if key else "",
+        bits=key.public_key.bits if key and isinstance(key.public_key, RsaPublicKey) else 0,
+        entries=tuple(identifier for identifier, _ in credential.entries),
+        issues=tuple(issues),
+    )
+
+
+def _unreadable(raw: bytes, kept: bytes, why: str) -> InspectedValue:
+    try:
+        binary = DnWithBinary.parse(raw).binary
+    except KeyCredentialError:
+        binary = raw
+    sample = raw[:60].decode("utf-8", "replace")
+    issue = Issue(Code.UNREADABLE_VALUE, f"the value ({len(raw)} bytes, {sample!r}) cannot be read: {why}")
+    return InspectedValue(
+        kept, sha256(binary).digest(), b"", b"", b"", None, None, "", None, None, None, "", 0, (), (issue,)
+    )
+
+
+def _plain(number: int | None) -> int | None:
+    return None if number is None else int(number)
+
+
+def _material(credential: KeyCredential) -> tuple[KeyMaterial | None, str]:
+    material = credential.key_material
+    if material is None:
+        return None, ""
+    try:
+        return parse_material(material), ""
+    except KeyCredentialError as error:
+        return None, str(error)
+
+
+def _structure(credential: KeyCredential, fault: str) -> Iterator[Issue]:
+    """What the value's own verification says, in the audit's terms."""
+    if not fault and _is_usual(credential):
+        return
+    odd: list[str] = []
+    for problem in credential.problems():
+        code = _CODES.get(problem.code)
+        if code is Code.KEY_HASH_MISMATCH and credential.key_hash == sha256(credential.key_id or b"").digest():
+            yield Issue(Code.TOOL_MARK, "KeyHash is the hash of the KeyID alone: the mark of a published planting tool")
+        elif code is not None:
+            yield Issue(code, problem.message)
+        elif problem.code not in _SAID_OTHERWISE:
+            odd.append(problem.message)
+    if odd:
+        yield Issue(Code.ODD_STRUCTURE, "; ".join(odd[:5]) + ("; …" if len(odd) > 5 else ""))
+
+
+_USUAL_ENTRIES = {(1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 7, 8, 9), (1, 2, 3, 4, 5, 6, 7, 9)}
+_EARLIEST, _LATEST = 1_412_121_600, 4_102_444_800  # October 2014, 2100
+
+
+def _is_usual(credential: KeyCredential) -> bool:
+    """Whether nothing can be wrong with the value beside its key: the quick way for nearly all of them."""
+    if tuple(identifier for identifier, _ in credential.entries) not in _USUAL_ENTRIES or credential.version != 0x200:
+        return False
+    created, used, information = credential.created, credential.last_logon, credential.value(7)
+    return (
+        credential.is_intact()
+        and type(credential.usage) is KeyUsage
+        and credential.source in (0, 1)
+        and created is not None
+        and _EARLIEST <= (_seconds(created) or 0) < _LATEST
+        and (used is None or used.raw == 0 or _EARLIEST <= (_seconds(used) or 0) < _LATEST)
+        and len(credential.value(6) or _NO_DEVICE) == 16
+        and information is not None
+        and len(information) >= 2
+        and information[0] == 1
+    )
+
+
+def _weak(key: KeyMaterial | None) -> Iterator[Issue]:
+    if key is None or not isinstance(key.public_key, RsaPublicKey):
+        return
+    found = weaknesses(key.public_key.n, key.public_key.e)
+    if Weakness.ROCA in found:
+        yield Issue(Code.ROCA, f"RSA-{key.public_key.bits} with the fingerprint of the flawed library (CVE-2017-15361)")
+    rest = [weakness.value for weakness in found if weakness is not Weakness.ROCA]
+    if rest:
+        yield Issue(Code.WEAK_RSA, f"RSA-{key.public_key.bits}, exponent {_short(key.public_key.e)}: {', '.join(rest)}")
+
+
+def _short(number: int) -> str:
+    text = str(number) if number.bit_length() <= 256 else f"of {number.bit_length()} bits"
+    return text[:_MAX_SHOWN]
+
+
+def _owner(named: str, dn: str) -> Iterator[Issue]:
+    if not same_object(named, dn):
+        yield Issue(Code.OWNER_MISMATCH, f"the value names {named[:_MAX_SHOWN]!r}")
+
+
+def _fit(credential: KeyCredential, key: KeyMaterial | None) -> Iterator[Issue]:
+    """Whether usage and key material belong together."""
+    usage = credential.usage
+    if key is not None and isinstance(usage, KeyUsage) and key.kind not in _FITTING.get(usage, set(MaterialKind)):
+        yield Issue(Code.ODD_STRUCTURE, f"usage {usage.name} with key material of the kind {key.kind}")
+
+
+def _public_id(credential: KeyCredential, key: KeyMaterial | None) -> bytes:
+    if key is not None and isinstance(key.public_key, RsaPublicKey):
+        return sha256(to_rsa1(key.public_key.n, key.public_key.e)).digest()
+    return credential.computed_key_id or b""
+
+
+def _seconds(time: KeyTime | None) -> int | None:
+    if time is None or time.raw == 0:
+        return None
+    seconds = (time.ticks - _TICKS_1970) // 10_000_000
+    return seconds if _EARLIEST - 10**9 <= seconds < _LATEST + 10**10 else None
