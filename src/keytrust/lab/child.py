@@ -28,6 +28,7 @@ def run(
     timeout: float = 300,
     env: Mapping[str, str] | None = None,
     check: bool = True,
+    program: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run one program to its end.
 
@@ -38,6 +39,7 @@ def run(
         timeout: Seconds until it is killed.
         env: Environment; ours when left out.
         check: Raise when the exit status is not 0.
+        program: What to call it in an error; the first word of ``argv`` when left out.
 
     Raises:
         LabError: it is not installed, was too slow, or (with ``check``) failed.
@@ -58,11 +60,11 @@ def run(
         raise missing(str(error.filename), doing) from error
     except subprocess.TimeoutExpired as error:
         raise LabError(
-            f"{argv[0]} did not finish within {timeout:.0f} s while {doing}.",
+            f"{program or argv[0]} did not finish within {timeout:.0f} s while {doing}.",
             remedy="Try again when the machine is less busy.",
         ) from error
     if check and done.returncode != 0:
-        raise failed(argv[0], doing, done.returncode, done.stdout + done.stderr)
+        raise failed(program or argv[0], doing, done.returncode, done.stdout + done.stderr)
     return done
 
 

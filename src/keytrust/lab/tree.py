@@ -24,7 +24,13 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of the tree to its end; see ``child.run``."""
     return child.run(
-        [*_NAMESPACE, str(tree), *argv], doing=doing, text=text, timeout=timeout, env=_ENVIRONMENT, check=check
+        [*_NAMESPACE, str(tree), *argv],
+        doing=doing,
+        text=text,
+        timeout=timeout,
+        env=_ENVIRONMENT,
+        check=check,
+        program=argv[0],
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -13,6 +12,8 @@ from keytrust.lab import ldif
 
 NORMAL_ACCOUNT = 0x200
 ACCOUNTDISABLE = 0x2
+_NOW = "-1"
+"""The value of pwdLastSet that stands for the present ([MS-ADTS] 3.1.1.3.1.5.2)."""
 
 # What AdminSDHolder gives its accounts: nothing is inherited, so that the Key Admins' grant on the domain head does not
 # reach them. Samba has no SDProp task that would put it there by itself.
@@ -30,7 +31,7 @@ class LabUser:
     Attributes:
         sam: sAMAccountName, 1 to 20 characters; also the common name.
         upn: userPrincipalName; left out, it is sam@domain.
-        password: Left out, a random one that nobody knows.
+        password: Left out, the account has none and signs in by key alone, and is made 10 times as fast.
         inet_org_person: Make it an inetOrgPerson instead of a user.
         ou: Where, relative to the domain head; it must exist.
         admin_count: A protected account: adminCount 1, and a security descriptor that inherits nothing.
@@ -77,8 +78,11 @@ def _adding(user: LabUser, base_dn: str, domain: str) -> str:
         "userPrincipalName": user.upn or f"{user.sam}@{domain}",
         "displayName": user.sam,
         "userAccountControl": str(NORMAL_ACCOUNT | (ACCOUNTDISABLE if user.disabled else 0)),
-        "clearTextPassword": ldif.clear_text_password(user.password or secrets.token_urlsafe(24)),
     }
+    if user.password is None:
+        attributes["pwdLastSet"] = _NOW  # or the account would have to change the password that it has not
+    else:
+        attributes["clearTextPassword"] = ldif.clear_text_password(user.password)
     if user.admin_count:
         attributes["adminCount"] = "1"
         attributes["nTSecurityDescriptor"] = _PROTECTED

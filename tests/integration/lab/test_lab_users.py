@@ -104,4 +104,5 @@ def test_programs_of_the_tree_run_with_input_and_report_failure(lab: Lab) -> Non
     with pytest.raises(LabError, match="status 3") as caught:
         lab.run(["sh", "-c", "echo reason >&2; exit 3"])
     assert caught.value.detail == "reason"
+    assert caught.value.message.startswith("sh failed")
     assert lab.run(["false"], check=False).returncode == 1
