@@ -65,9 +65,9 @@ def _kind(entry: LowerEntry, control: int | None, name: str) -> AccountKind:
         return AccountKind.COMPUTER
     if classes & _USERS or control is not None:
         return AccountKind.USER
-    if name:
-        return AccountKind.COMPUTER if name.endswith("$") else AccountKind.USER
-    return AccountKind.OTHER if classes else AccountKind.USER
+    if classes:
+        return AccountKind.OTHER
+    return AccountKind.COMPUTER if name.endswith("$") else AccountKind.USER
 
 
 def _first(entry: LowerEntry, attribute: str) -> bytes:

@@ -36,12 +36,8 @@ def test_roca_is_found_in_exactly_the_keys_in_which_roca_detect_finds_it(key: di
 
 
 def test_a_short_key_is_weak() -> None:
-    made = build(
-        to_rsa1(rsa.generate_private_key(65537, 1024).public_key().public_numbers().n, 3),
-        device_id=None,
-        created=NOW,
-        dialect=Dialect.ENTRA,
-    )
+    modulus = rsa.generate_private_key(65537, 1024).public_key().public_numbers().n  # noqa: S505 - weak on purpose
+    made = build(to_rsa1(modulus, 3), device_id=None, created=NOW, dialect=Dialect.ENTRA)
     found = audit((subject("a"), [attribute_text(made, dn("a")).encode()]))
     assert [f.message for f in found if f.code is Code.WEAK_RSA] == ["RSA-1024, exponent 3: short, bad-exponent"]
 

@@ -1,0 +1,120 @@
+"""A dump of any size, worked on by all processors, a few pieces at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from keytrust.audit.devices import Device
+from keytrust.audit.errors import AuditError
+from keytrust.audit.ldif.batch import Batch, Wish, read_batch, read_devices
+from keytrust.audit.ldif.text import PIECE, Piece, on_disk, pieces
+
+_AHEAD = 2
+"""Pieces in work or waiting for each process: what bounds memory."""
+_SMALL = 2 * PIECE
+
+Result = TypeVar("Result")
+
+
+class Dump:
+    """A dump that is open for reading, as often as needed.
+
+    Attributes:
+        size: Its bytes, in UTF-8.
+    """
+
+    def __init__(self, path: Path, name: str, pool: ProcessPoolExecutor | None, workers: int) -> None:
+        self._path = path
+        self._name = name
+        self._pool = pool
+        self._workers = workers
+        self.size = path.stat().st_size
+
+    def batches(self, wish: Wish) -> Iterator[Batch]:
+        """Everything in it, piece by piece and in order.
+
+        Raises:
+            AuditError: it is not LDIF at all, or a worker process died.
+        """
+        yield from self._each(read_batch, wish)
+
+    def devices(self) -> list[Device]:
+        """The devices in it (class ``msDS-Device``).
+
+        Raises:
+            AuditError: see ``batches``.
+        """
+        return [device for found in self._each(read_devices) for device in found]
+
+    def _each(self, work: Callable[..., Result], *arguments: object) -> Iterator[Result]:
+        try:
+            if self._pool is None:
+                for piece in pieces(self._path):
+                    yield work(piece, *arguments)
+            else:
+                yield from self._spread(self._pool, work, arguments)
+        except BrokenProcessPool as error:
+            raise AuditError(
+                f"A process that read {self._name} died, most likely for lack of memory.",
+                not_done="The audit was given up.",
+                remedy="Run it again on a machine with more memory, or with --jobs 1.",
+            ) from error
+        except OSError as error:
+            raise AuditError(f"The dump {self._name} cannot be read: {error.strerror}.") from error
+
+    def _spread(
+        self, pool: ProcessPoolExecutor, work: Callable[..., Result], arguments: tuple[object, ...]
+    ) -> Iterator[Result]:
+        pending: deque[Future[Result]] = deque()
+        waiting: Iterator[Piece] = pieces(self._path)
+        try:
+            while True:
+                while len(pending) < _AHEAD * self._workers and (piece := next(waiting, None)) is not None:
+                    pending.append(pool.submit(work, piece, *arguments))
+                if not pending:
+                    return
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+@contextmanager
+def open_dump(path: Path, jobs: int | None = None) -> Iterator[Dump]:
+    """Open a dump; ``-`` is standard input.
+
+    Args:
+        path: The file.
+        jobs: Processes to work on it; by default one for each processor, and for a small dump none but this one.
+
+    Raises:
+        AuditError: it cannot be read.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(on_disk(path))
+        workers = jobs or len(os.sched_getaffinity(0))
+        pool = None
+        if not file.is_file():
+            raise AuditError(f"The dump {path} is not a file.", not_done="Nothing was audited.")
+        if workers > 1 and file.stat().st_size > _SMALL:
+            # Forked now, before anything starts a thread: a fork beside threads can deadlock.
+            pool = stack.enter_context(_pool(workers))
+        yield Dump(file, str(path), pool, workers)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
+    try:
+        pool.submit(os.getpid).result()
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
