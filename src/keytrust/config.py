@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import tomllib
-from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from keytrust.cloud.settings import CloudSettings
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError
 from keytrust.registry.settings import RegistrySettings
@@ -24,35 +24,6 @@ PLACES = (Path("keytrust.toml"), Path("/etc/keytrust/keytrust.toml"))
 
 VARIABLE = "KEYTRUST_CONFIG"
 NOT_DONE = "Nothing was read or changed."
-
-
-class CloudKind(StrEnum):
-    """Where keys are registered."""
-
-    REGISTRY = "registry"
-    """keytrust's own registry, or anything else shaped like Microsoft Graph, with a bearer token from a file."""
-    FILE = "file"
-    """An exported file."""
-
-
-class CloudSettings(BaseModel):
-    """The ``[cloud]`` table."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: CloudKind
-    url: str | None = None
-    token_file: Path | None = None
-    ca_file: Path | None = None
-    path: Path | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> CloudSettings:
-        needed = {CloudKind.REGISTRY: ("url", "token_file"), CloudKind.FILE: ("path",)}[self.kind]
-        missing = [name for name in needed if getattr(self, name) is None]
-        if missing:
-            raise ValueError(f'kind = "{self.kind}" needs {" and ".join(missing)}')
-        return self
 
 
 class StoreSettings(BaseModel):
@@ -118,7 +89,9 @@ class Settings(BaseSettings):
             ConfigError: there is none.
         """
         if self.cloud is None:
-            raise _missing("cloud", "kind, url and token_file")
+            raise _missing(
+                "cloud", 'kind = "graph", tenant_id, client_id and a secret, or kind = "registry", url and token_file'
+            )
         return self.cloud
 
     def need_registry(self) -> RegistrySettings:
