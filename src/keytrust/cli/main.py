@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated
 
 import typer
 
-from keytrust import __version__
-from keytrust.cli import apply, decode, demo, history, lab, plan, registry, show, signin, sync, undo
+from keytrust import __version__, interrupts
+from keytrust.cli import apply, audit, decode, demo, history, lab, plan, registry, show, signin, sync, undo
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Verbose, given
 from keytrust.cli.output import err, out, show_error
@@ -59,6 +57,7 @@ app.command("history")(history.history)
 app.command("show")(show.show)
 app.command("decode")(decode.decode)
 app.command("signin")(signin.signin)
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 app.add_typer(lab.app, name="lab")
 app.add_typer(registry.app, name="registry")
@@ -70,7 +69,7 @@ _usage_error.exit_code = int(ExitCode.USAGE)  # type: ignore[attr-defined]
 
 def main() -> None:
     """Run the program; every way out of it is a documented exit code and, on a fault, a sentence."""
-    signal.signal(signal.SIGTERM, _terminated)
+    interrupts.install()
     relax_garbage_collection()
     try:
         app()
@@ -90,8 +89,3 @@ def main() -> None:
         if given.verbose:
             traceback.print_exception(error)
         sys.exit(ExitCode.INTERNAL)
-
-
-def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    # As Ctrl-C: the run in progress closes its journal on the way out.
-    raise KeyboardInterrupt

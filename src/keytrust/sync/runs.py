@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 
+from keytrust import interrupts
 from keytrust.cloud.source import KeySource
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
@@ -118,6 +119,11 @@ class Runs:
         with run_lock(self._store):
             return self._carry_out("undo", plan.changes, progress, undoes=run)
 
+    def carry_out(self, kind: str, changes: Sequence[Change], *, progress: Progress | None = None) -> RunReport:
+        """Carry out changes that were decided elsewhere, as a run of this kind: journaled, confirmed, to be undone."""
+        with run_lock(self._store):
+            return self._carry_out(kind, changes, progress)
+
     def _carry_out(
         self, kind: str, changes: Sequence[Change], progress: Progress | None, undoes: str | None = None
     ) -> RunReport:
@@ -131,19 +137,21 @@ class Runs:
             undoes=undoes,
         )
         result = "ended by an error"
-        try:
-            report = apply_changes(
-                changes,
-                directory=self._domain,
-                journal=self.journal,
-                run=run,
-                in_flight=self._domain.settings.in_flight,
-                progress=progress,
-            )
-            result = ", ".join(f"{n} {outcome}" for outcome in Outcome if (n := report.count(outcome)))
-            result = f"{result or 'nothing to do'}{': ' + report.stopped_because if report.stopped_because else ''}"
-        finally:
-            self.journal.finish_run(run, result)
+        with interrupts.shielded():
+            try:
+                report = apply_changes(
+                    changes,
+                    directory=self._domain,
+                    journal=self.journal,
+                    run=run,
+                    in_flight=self._domain.settings.in_flight,
+                    progress=progress,
+                    told_to_stop=interrupts.pending,
+                )
+                result = ", ".join(f"{n} {outcome}" for outcome in Outcome if (n := report.count(outcome)))
+                result = f"{result or 'nothing to do'}{f': {report.stopped_because}' if report.stopped_because else ''}"
+            finally:
+                self.journal.finish_run(run, result)
         return report
 
     def _needed_source(self) -> KeySource:
