@@ -1,6 +1,5 @@
 """Active Directory over LDAP: sessions, domain controllers, accounts and their key links."""
 
-import keytrust.directory.channel_binding  # noqa: F401 - before anything imports python-ldap
 from keytrust.directory.account import KEY_LINK, Account, guid_text
 from keytrust.directory.domain import Domain
 from keytrust.directory.session import Answer, Session, Verdict

@@ -69,6 +69,11 @@ _KERBEROS_CAUSES = (
         "Use the domain controller's full DNS name in servers, as it stands in its servicePrincipalName.",
     ),
     (
+        "80090346",  # SEC_E_BAD_BINDINGS
+        "{server} demands that the sign-in be bound to its TLS channel, and it was not.",
+        'Leave LDAPSASL_CBINDING at "tls-endpoint" in the environment, or use security = "gssapi" in [directory].',
+    ),
+    (
         "no worthy mechs",
         "This machine cannot do Kerberos sign-ins over LDAP.",
         "Install the package libsasl2-modules-gssapi-mit.",

@@ -82,7 +82,7 @@ def _kinit(settings: DirectorySettings, cache: Path) -> None:
         command += ["-k", "-t", str(settings.keytab)]
     else:
         password = read_password(settings) + "\n"
-    _run([*command, principal], settings, cache, f"No Kerberos ticket for {principal}", password)
+    _run([*command, "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password)
 
 
 def _own_cache(settings: DirectorySettings) -> Path:

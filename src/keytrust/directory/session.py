@@ -18,6 +18,7 @@ from keytrust.directory import faults
 from keytrust.directory.account import ATTRIBUTES, KEY_LINK, Account, Entry, from_entry, guid_text
 from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse
 from keytrust.errors import DirectoryError
+from keytrust.interrupts import shielded
 
 _RANGED = re.compile(rf"{KEY_LINK};range=(\d+)-(\d+|\*)", re.IGNORECASE)
 _CANONICAL = {name.lower(): name for name in (*ATTRIBUTES, *ROOT_DSE)}
@@ -62,6 +63,7 @@ class Session:
 
     def __init__(self, connection: SimpleLDAPObject, server: str, page_size: int, timeout: float) -> None:
         self._connection = connection
+        self._closed = False
         self._page_size = page_size
         self._timeout = timeout
         self.server = server
@@ -73,9 +75,13 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the connection; harmless when it is dead already."""
+        """End the connection; harmless when it is dead or ended already. Whatever is asked afterwards is lost."""
+        if self._closed:
+            return
+        self._closed = True
         try:
-            self._connection.unbind_ext()
+            with shielded():
+                self._connection.unbind_ext()
         except ldap.LDAPError:
             return
 
@@ -114,10 +120,13 @@ class Session:
             DirectoryError: the search failed or was cut short; what came before is then not the whole.
         """
         control = SimplePagedResultsControl(True, size=self._page_size, cookie="")
+        if self._closed:
+            raise DirectoryError(f"The connection to {self.server} is closed.")
         try:
             ticket = self._send_search(base, scope, filter_text, attributes, control if paged else None)
             while True:
-                _, rows, _, controls = self._connection.result3(ticket, timeout=self._timeout)
+                with shielded():
+                    _, rows, _, controls = self._connection.result3(ticket, timeout=self._timeout)
                 control.cookie = _cookie(controls) if paged else ""
                 if control.cookie:
                     ticket = self._send_search(base, scope, filter_text, attributes, control)
@@ -145,8 +154,8 @@ class Session:
         control: SimplePagedResultsControl | None,
     ) -> int:
         controls = [control] if control is not None else []
-        ticket: int = self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls)
-        return ticket
+        with shielded():
+            return int(self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls))
 
     def _whole(self, dn: str, entry: Entry) -> Entry:
         """Read a ranged attribute (``;range=0-1499``, [MS-ADTS] 3.1.1.3.1.3.3) to its end."""
@@ -183,11 +192,7 @@ class Session:
     # -- changing -----------------------------------------------------------------------------------------------
 
     def begin_add(self, guid: bytes, value: bytes) -> int:
-        """Ask for one value to be added; returns the ticket by which its answer is known.
-
-        Raises:
-            ldap.LDAPError: never; a dead connection shows in ``next_answer``.
-        """
+        """Ask for one value to be added; returns the ticket by which its answer is known, -1 over a dead connection."""
         return self._begin(ldap.MOD_ADD, guid, value)
 
     def begin_delete(self, guid: bytes, value: bytes) -> int:
@@ -196,6 +201,8 @@ class Session:
 
     def _begin(self, operation: int, guid: bytes, value: bytes) -> int:
         # Addressed by GUID: an account that was renamed or moved meanwhile is still the one that was planned for.
+        if self._closed:
+            return -1
         try:
             ticket: int = self._connection.modify_ext(f"<GUID={guid_text(guid)}>", [(operation, KEY_LINK, [value])])
         except ldap.LDAPError:
@@ -204,6 +211,8 @@ class Session:
 
     def next_answer(self) -> Answer:
         """Wait for the answer to any change in flight."""
+        if self._closed:
+            return Answer(None, Verdict.LOST, "the connection is closed")
         try:
             _, _, ticket, _ = self._connection.result3(ldap.RES_ANY, all=1, timeout=self._timeout)
         except ldap.LDAPError as error:

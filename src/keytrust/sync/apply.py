@@ -98,6 +98,7 @@ def apply_changes(
     run: str,
     in_flight: int = 32,
     progress: Callable[[int], None] | None = None,
+    told_to_stop: Callable[[], bool] = lambda: False,
     sleep: Callable[[float], None] = time.sleep,
 ) -> RunReport:
     """Carry out changes and confirm each.
@@ -109,13 +110,14 @@ def apply_changes(
         run: The journal's id of an open run.
         in_flight: Most changes sent and not answered at any time.
         progress: Called with the number of changes whose outcome is known.
+        told_to_stop: Asked again and again; once it says yes nothing more is sent, and what is in flight is awaited.
         sleep: Waits; given by tests.
 
     Raises:
         StoreError: the journal failed; nothing was sent that it did not hold.
         DirectoryError: no domain controller could be written to; nothing was sent.
     """
-    engine = _Engine(changes, directory, journal, run, in_flight, progress or (lambda _: None), sleep)
+    engine = _Engine(changes, directory, journal, run, in_flight, progress or (lambda _: None), told_to_stop, sleep)
     return engine.carry_out()
 
 
@@ -128,6 +130,7 @@ class _Engine:
         run: str,
         in_flight: int,
         progress: Callable[[int], None],
+        told_to_stop: Callable[[], bool],
         sleep: Callable[[float], None],
     ) -> None:
         self._changes = changes
@@ -136,6 +139,7 @@ class _Engine:
         self._run = run
         self._limit = in_flight
         self._progress = progress
+        self._told_to_stop = told_to_stop
         self._sleep = sleep
         self._intents: list[int] = []
         self._results: dict[int, Result] = {}
@@ -165,12 +169,15 @@ class _Engine:
         canary = True
         while True:
             limit = 1 if canary else self._limit
-            while len(self._in_flight) < limit:
+            stopping = self._told_to_stop()
+            while len(self._in_flight) < limit and not stopping:
                 sent = self._again.popleft() if self._again else next(waiting, None)
                 if sent is None:
                     break
                 self._send(sent)
             if not self._in_flight:
+                if stopping:
+                    raise _StopError("it was told to stop")
                 return
             self._take(self._writer.next_answer())
             if canary and self._accepted:
