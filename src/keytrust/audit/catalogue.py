@@ -36,7 +36,7 @@ C, H, M, L, I = Severity  # noqa: E741 - the five severities by their initials, 
 CATALOGUE: dict[Code, Entry] = {
     Code.NOT_REGISTERED: Entry("Key is not registered", H, _PLANTED + " Nobody registered it.", _INVESTIGATE),
     Code.NO_CLOUD_USER: Entry(
-        "Key on an account that the cloud does not know",
+        "Account is not in the cloud",
         H,
         _PLANTED + " The account has no user in the cloud, so no device can have registered the key there.",
         _INVESTIGATE + " If the list of registered keys was not complete, run the audit with a complete one.",
@@ -197,14 +197,14 @@ CATALOGUE: dict[Code, Entry] = {
         "Find out what wrote it; remove it when nothing needs it.",
     ),
     Code.MANY_KEYS: Entry(
-        "More keys than a person plausibly has",
+        "Implausibly many keys",
         L,
         "Each device makes one key. Many keys mean devices that come and go without clean-up, or keys planted among "
         "them.",
         "Compare with the user's devices and revoke the rest.",
     ),
     Code.REJECTED_BY_CONTROLLER: Entry(
-        "Domain controllers will ignore the key",
+        "Ignored by domain controllers",
         L,
         "The value is in a form that this domain's domain controllers do not accept, so the key does not sign in.",
         'Let keytrust write it (dialect = "auto"), after removing this value.',
@@ -216,7 +216,7 @@ CATALOGUE: dict[Code, Entry] = {
         "keytrust plan shows why; keytrust sync writes it.",
     ),
     Code.PARTIAL_VALUES: Entry(
-        "Only a part of the values is known",
+        "Only part of the values is known",
         M,
         "The dump holds a range of the account's values only; the rest was not audited.",
         "Dump it again with a tool that reads ranges to their end, or audit the live directory.",
@@ -234,7 +234,7 @@ CATALOGUE: dict[Code, Entry] = {
         "Remove the permission named in the evidence.",
     ),
     Code.UNEXPECTED_WRITER: Entry(
-        "Unexpected principal may plant a key",
+        "Unexpected writer of keys",
         H,
         "This principal may write msDS-KeyCredentialLink and so sign in as these accounts.",
         "Remove the permission when it is not needed for exactly this; otherwise accept it in the baseline.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from keytrust.audit.devices import Devices
 from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Subject
@@ -34,7 +34,6 @@ class Census:
         devices: Windows Hello keys of users by what is known of their device.
         registration: Windows Hello keys of users by whether they are registered.
         privileged: The same on privileged accounts.
-        records: Records of a dump that are neither users nor hold keys.
     """
 
     objects: int = 0
@@ -50,7 +49,11 @@ class Census:
     devices: Counter[str] = field(default_factory=Counter)
     registration: Counter[str] = field(default_factory=Counter)
     privileged: Counter[str] = field(default_factory=Counter)
-    records: int = 0
+
+    def numbers(self) -> dict[str, int | dict[str, int]]:
+        """All of it by name, as plain data."""
+        given = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: dict(value) if isinstance(value, Counter) else value for name, value in given}
 
     def count_empty(self, users: int, others: int) -> None:
         """Objects without any value."""

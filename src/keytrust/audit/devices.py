@@ -143,6 +143,8 @@ def load(path: Path) -> Devices:
         items = list(_items(text))
     except ValueError as error:
         raise _damaged(path, str(error)) from error
+    if not items:  # absent is not empty: by an empty list every key would be an orphan
+        raise _damaged(path, "it lists no device at all, which is taken for a fault")
     return Devices([_device(path, item) for item in items], source=str(path), complete=True)
 
 

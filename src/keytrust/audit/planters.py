@@ -233,8 +233,10 @@ def _well_known(sid: str) -> str:
 
 def _finding(code: Code, severity: Severity, sid: str, principal: Principal, seen: _Seen) -> Finding:
     rights = ", ".join(f"{right} on {count:,}" for right, count in seen.rights.most_common())
-    privileged = f", {seen.privileged:,} of them privileged" if seen.privileged else ""
-    evidence = {"rights": rights, "accounts": str(seen.accounts), "examples": "; ".join(seen.examples)}
+    accounts = "1 account" if seen.accounts == 1 else f"{seen.accounts:,} accounts"
+    privileged = f" ({seen.privileged:,} privileged)" if seen.privileged else ""
+    evidence = {"rights": rights, "accounts": str(seen.accounts), "privileged accounts": str(seen.privileged)}
+    evidence["examples"] = "; ".join(seen.examples)
     if principal.members:
         more = f" and {principal.more:,} more" if principal.more else ""
         evidence["members"] = "; ".join(principal.members) + more
@@ -244,8 +246,7 @@ def _finding(code: Code, severity: Severity, sid: str, principal: Principal, see
         account=principal.name,
         dn="",
         sid=sid,
-        privileged=bool(seen.privileged),
-        message=f"{principal.name} may write the keys of {seen.accounts:,} accounts{privileged}: {rights}",
+        message=f"{principal.name} may write the keys of {accounts}{privileged}: {rights}",
         evidence=evidence,
         fingerprint=fingerprint(code, sid, *sorted(seen.rights)),
     )

@@ -121,14 +121,14 @@ def know_devices(auditor: Auditor, found: list[Device], name: str) -> None:
     """Add the directory's own devices to those that are known."""
     known = auditor.context.devices
     if found:
-        own = known.joined(found) if known else of_directory(found, f"the directory ({name})")
+        own = known.joined(found) if known is not None else of_directory(found, f"the directory ({name})")
         auditor.context = replace(auditor.context, devices=own)
 
 
 def outcome(auditor: Auditor, planters: Planters) -> Outcome:
     """What an audit saw, at its end."""
     devices = auditor.context.devices
-    return Outcome(auditor.census, devices.source if devices else "", planters.accounts)
+    return Outcome(auditor.census, devices.source if devices is not None else "", planters.accounts)
 
 
 def add_all(auditor: Auditor, findings: Iterable[Finding]) -> None:

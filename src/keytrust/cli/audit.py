@@ -105,7 +105,7 @@ def audit(
         if source is not None:
             listed = form is Format.WHFBTOOLS_CLOUD
             registered = read_registered(
-                source, (lambda users: cloud_rows(users, cloud_lines, "", known)) if listed else (lambda users: users)
+                source, (lambda users: cloud_rows(users, cloud_lines, known)) if listed else (lambda users: users)
             )
         findings = stack.enter_context(Findings(before))
         lines = AdRows(lambda: auditor.context.devices is not None)

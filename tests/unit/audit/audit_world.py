@@ -26,13 +26,13 @@ PUBLISHED_ON = "CN=victim,OU=People,DC=corp,DC=example"
 Account = tuple[Subject, Sequence[bytes]]
 
 
-def subject(name: str, **fields: object) -> Subject:
+def subject(name: str, /, **fields: object) -> Subject:
     given = {"dn": dn(name), "name": name, "upn": f"{name}@corp.example", "guid": guid(name), "sid": sid(name)}
     given |= {"anchor": guid(name), "enabled": True} | fields
     return Subject(**given)  # type: ignore[arg-type]
 
 
-def computer(name: str, **fields: object) -> Subject:
+def computer(name: str, /, **fields: object) -> Subject:
     return subject(name, kind=AccountKind.COMPUTER, **fields)
 
 

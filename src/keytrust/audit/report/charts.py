@@ -8,7 +8,7 @@ from html import escape
 Bar = tuple[str, int, str]
 """Label, value, and the CSS class that gives its colour."""
 
-_ROW, _LABEL, _WIDTH = 30, 250, 640
+_ROW, _LABEL, _WIDTH = 30, 280, 660
 _SPACE_FOR_NUMBER = 90
 
 
@@ -39,4 +39,4 @@ def bars(title: str, data: Iterable[Bar]) -> str:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 38 else label[:37] + "…"
+    return label if len(label) <= 34 else label[:33] + "…"

@@ -32,7 +32,7 @@ def summary(result: Result) -> dict[str, Any]:
     return {
         "scope": asdict(result.scope),
         "notChecked": result.not_checked(),
-        "census": asdict(result.outcome.census),
+        "census": result.outcome.census.numbers(),
         "accountsWithKnownWriters": result.outcome.descriptors,
         "acceptedByBaseline": result.findings.accepted,
         "bySeverity": {severity.value: number for severity, number in result.findings.severities.items() if number},

@@ -103,18 +103,29 @@ class AdRows(Rows):
         )
 
 
-def cloud_rows(users: Iterable[CloudUser], rows: Rows, tenant: str, devices: Devices | None) -> Iterator[CloudUser]:
+def cloud_rows(users: Iterable[CloudUser], rows: Rows, devices: Devices | None) -> Iterator[CloudUser]:
     """Pass users through and add the lines of ``Get-AzureADWHfBKeys`` for each."""
     for user in users:
         for key in user.keys.keys:
             if key.key_type == NGC_TYPE:
                 device = str(key.device_id or "")
-                known = devices.get(device) if devices else None
-                orphaned: object = known is None if devices else "Not checked"
+                known = devices.get(device) if devices is not None else None
+                orphaned: object = known is None if devices is not None else "Not checked"
                 created = key.created.strftime("%Y-%m-%dT%H:%M:%S.%f0Z") if key.created else ""
                 identifier = b64encode(key.key_id).decode()
                 roca = _is_roca(key.material)
-                rows.add((user.upn or user.id, tenant, device, "NGC", identifier, created, roca, orphaned))
+                rows.add(
+                    (
+                        user.upn or user.id,
+                        user.upn.rpartition("@")[2],
+                        device,
+                        "NGC",
+                        identifier,
+                        created,
+                        roca,
+                        orphaned,
+                    )
+                )
         yield user
 
 
