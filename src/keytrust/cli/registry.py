@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from keytrust.cli import registry_apps
 from keytrust.cli.options import Config, Json, Verbose, settings
 from keytrust.cli.output import counting, out, print_json
 from keytrust.directory.domain import Domain
 
 app = typer.Typer(no_args_is_help=True, help="The self-hosted key registration service.")
+app.add_typer(registry_apps.app, name="app")
 
 
 @app.command()

@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from keytrust.registry import graph_api, kpp_api, odata, schemas
+from keytrust.registry import graph_api, kpp_api, oauth_api, odata, schemas
 from keytrust.registry.context import Context, client_request_id, request_id
 from keytrust.registry.odata import ODataError
 from keytrust.registry.registration import RegistrationError
 from keytrust.registry.request_log import RequestLog
 from keytrust.registry.tables import meta
+from keytrust.registry.token_requests import TokenRequestError
 from keytrust.registry.tokens import TokenRefused
 
 
@@ -34,6 +35,8 @@ def create_app(context: Context) -> ASGIApp:
     app.include_router(graph_api.router(context, "v1.0"))
     app.include_router(graph_api.router(context, "beta"))
     app.include_router(kpp_api.router(context))
+    if context.signing_keys is not None:
+        app.include_router(oauth_api.router(context, context.signing_keys))
     _describe_security(app)
     return RequestLog(app, log=context.settings.log_requests)
 
@@ -72,6 +75,10 @@ def _add_error_answers(app: FastAPI, context: Context) -> None:
     @app.exception_handler(RegistrationError)
     async def _(request: Request, error: RegistrationError) -> JSONResponse:
         return kpp_api.refusal(request, error, context.now())
+
+    @app.exception_handler(TokenRequestError)
+    async def _(request: Request, error: TokenRequestError) -> JSONResponse:
+        return oauth_api.refusal(request, error, context.now())
 
     @app.exception_handler(TokenRefused)
     async def _(request: Request, error: TokenRefused) -> JSONResponse:

@@ -12,6 +12,7 @@ from keytrust.cloud.origin import is_loopback
 from keytrust.registry import clock
 from keytrust.registry.database import Database
 from keytrust.registry.settings import RegistrySettings
+from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.tokens import TokenVerifier
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:[0-9]{1,5})?")
@@ -25,6 +26,7 @@ class Context:
     settings: RegistrySettings
     database: Database
     verifier: TokenVerifier
+    signing_keys: SigningKeys | None = None
     now: clock.Clock = clock.now
 
     def base_url(self, request: Request) -> str:
@@ -51,3 +53,8 @@ def client_request_id(request: Request) -> str:
     """The client's own id for the request; ours if it sent none, or one that is not an id."""
     value = request.headers.get("client-request-id", "")
     return value if _CLIENT_REQUEST_ID.fullmatch(value) else request_id(request)
+
+
+def peer(request: Request) -> str:
+    """The address that a request comes from, for rate limits."""
+    return "" if request.client is None else request.client.host

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
 import json
 import os
 import tempfile
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from keytrust.errors import RegistryError
+from keytrust.registry.jwk import public_jwk
 from keytrust.registry.settings import TrustedIssuer
 from keytrust.registry.tokens import ADMINISTRATOR, READER
 
@@ -42,7 +41,7 @@ class Issuer:
         self._key = key
         self._now = now
         self._algorithm: Algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
-        self._public = _public_jwk(key, self._algorithm)
+        self._public = public_jwk(key.public_key(), self._algorithm)
 
     @classmethod
     def open(
@@ -152,20 +151,6 @@ def _new_key(algorithm: Algorithm) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivat
     if algorithm == "ES256":
         return ec.generate_private_key(ec.SECP256R1())
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _public_jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, algorithm: Algorithm) -> dict[str, object]:
-    if isinstance(key, rsa.RSAPrivateKey):
-        jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        members = ["e", "kty", "n"]
-    else:
-        jwk = jwt.algorithms.ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
-        members = ["crv", "kty", "x", "y"]
-    public = {name: jwk[name] for name in members}
-    # The key's id is its thumbprint (RFC 7638).
-    digest = hashlib.sha256(json.dumps(public, separators=(",", ":"), sort_keys=True).encode()).digest()
-    kid = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return {**public, "kid": kid, "alg": algorithm, "use": "sig"}
 
 
 def _create(path: Path, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from keytrust.registry import discovery, registration, schemas
+from keytrust.registry.bodies import BodyIncompleteError, BodyTooLargeError, bounded_body
 from keytrust.registry.context import Context, client_request_id, request_id
 from keytrust.registry.registration import KeyRequest, RegistrationError
 
@@ -79,13 +79,9 @@ def refusal(request: Request, error: RegistrationError, at: int) -> JSONResponse
 
 
 async def _bounded_body(request: Request) -> bytes:
-    body = bytearray()
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > registration.MAX_BODY:
-                message = f"the body is longer than {registration.MAX_BODY} bytes"
-                raise RegistrationError(413, "invalid_request", message, "body")
-    except ClientDisconnect:
-        raise RegistrationError(400, "invalid_request", "the body is incomplete", "body") from None
-    return bytes(body)
+        return await bounded_body(request, registration.MAX_BODY)
+    except BodyTooLargeError as error:
+        raise RegistrationError(413, "invalid_request", str(error), "body") from None
+    except BodyIncompleteError as error:
+        raise RegistrationError(400, "invalid_request", str(error), "body") from None

@@ -82,3 +82,34 @@ class Health(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     status: Literal["ok", "unavailable"]
+
+
+class TokenForm(BaseModel):
+    """RFC 6749, 4.4.2: what an application sends."""
+
+    grant_type: Literal["client_credentials"]
+    client_id: str
+    scope: str
+    client_secret: str | None = None
+    client_assertion_type: str | None = None
+    client_assertion: str | None = None
+
+
+class TokenAnswer(BaseModel):
+    """RFC 6749, 5.1."""
+
+    token_type: Literal["Bearer"]
+    expires_in: int
+    ext_expires_in: int
+    access_token: str
+
+
+class TokenError(BaseModel):
+    """RFC 6749, 5.2, with what Entra ID adds."""
+
+    error: str
+    error_description: str
+    error_codes: list[int]
+    timestamp: str
+    trace_id: str
+    correlation_id: str

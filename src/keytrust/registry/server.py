@@ -19,6 +19,7 @@ from keytrust.registry.context import Context
 from keytrust.registry.database import Database
 from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
+from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.tokens import TokenVerifier
 
 _NOT_STARTED = "the registry was not started"
@@ -102,8 +103,10 @@ def _bound(settings: RegistrySettings) -> Iterator[tuple[socket.socket, Registry
 
 
 def _config(settings: RegistrySettings, database: Database) -> uvicorn.Config:
+    signing_keys = None if settings.signing_keys is None else SigningKeys(settings.signing_keys)
+    context = Context(settings, database, TokenVerifier(settings, signing_keys), signing_keys)
     return uvicorn.Config(
-        create_app(Context(settings, database, TokenVerifier(settings))),
+        create_app(context),
         lifespan="off",
         log_config=None,
         access_log=False,

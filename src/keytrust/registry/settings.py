@@ -56,6 +56,8 @@ class RegistrySettings(BaseModel):
         tenant_id: This directory's id in discovery.
         tenant_name: Its DNS-like name.
         issuers: Whose tokens are accepted.
+        signing_keys: A private directory for the keys that sign the registry's own tokens; with it the registry issues
+            tokens to the applications entered in it (OAuth 2.0 client credentials).
         mfa_max_age: How old the second factor may be at registration, seconds.
         leeway: Accepted difference of clocks, seconds.
         log_requests: Whether every request is logged, one JSON line each.
@@ -72,6 +74,7 @@ class RegistrySettings(BaseModel):
     tenant_id: UUID = UUID("6b657974-7275-4274-8000-000000000001")
     tenant_name: str = Field(default="keytrust.local", pattern=r"^[A-Za-z0-9.-]{1,253}$")
     issuers: tuple[TrustedIssuer, ...] = ()
+    signing_keys: Path | None = None
     mfa_max_age: float = Field(default=600.0, gt=0, le=86_400)
     leeway: float = Field(default=30.0, ge=0, le=600)
     log_requests: bool = True
@@ -83,6 +86,11 @@ class RegistrySettings(BaseModel):
             return self.public_url.rstrip("/")
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{'https' if self.tls_certificate else 'http'}://{host}:{self.port}"
+
+    @property
+    def token_issuer(self) -> str:
+        """The ``iss`` of the registry's own tokens."""
+        return f"{self.url}/{self.tenant_id}/v2.0"
 
     @property
     def key_provision_resource(self) -> str:

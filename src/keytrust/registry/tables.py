@@ -93,3 +93,14 @@ audit = Table(
     # Rows are only ever appended; a row number is never given twice, even after a deletion by hand.
     sqlite_autoincrement=True,
 )
+
+applications = Table(
+    "applications",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(256), nullable=False),
+    Column("roles", String(1024), nullable=False),  # a JSON list
+    Column("secret_hash", LargeBinary),  # 16 bytes of salt, 32 of scrypt
+    Column("certificate", LargeBinary),  # DER
+    Column("created", BigInteger, nullable=False),
+)

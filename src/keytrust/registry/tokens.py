@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import jwt
 
 from keytrust.registry.key_sets import KeySet, KeySetUnavailable
-from keytrust.registry.settings import RegistrySettings, TrustedIssuer
+from keytrust.registry.settings import RegistrySettings
 
 _MAX_TOKEN = 16 * 1024
 _ALGORITHMS = ["RS256", "ES256"]
@@ -60,12 +60,35 @@ class Claims:
         return f"user {user}" if user else f"application {self.text('appid') or self.text('sub') or 'unnamed'}"
 
 
-class TokenVerifier:
-    """Verifies tokens of the configured issuers. Safe to use from many threads."""
+class PublicKeys(Protocol):
+    """An issuer's public keys."""
 
-    def __init__(self, settings: RegistrySettings) -> None:
+    def find(self, kid: str) -> jwt.PyJWK | None:
+        """The key with this id, if there is one. Raises ``KeySetUnavailable``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Issuer:
+    keys: PublicKeys
+    may_register: bool
+    may_call_graph: bool
+
+
+class TokenVerifier:
+    """Verifies tokens of the configured issuers. Safe to use from many threads.
+
+    Args:
+        settings: Whose tokens are accepted.
+        own_keys: The keys that sign the registry's own tokens, which may not register keys.
+    """
+
+    def __init__(self, settings: RegistrySettings, own_keys: PublicKeys | None = None) -> None:
         self._leeway = settings.leeway
-        self._issuers = {issuer.issuer: (issuer, KeySet(issuer)) for issuer in settings.issuers}
+        self._issuers = {
+            each.issuer: _Issuer(KeySet(each), each.may_register, each.may_call_graph) for each in settings.issuers
+        }
+        if own_keys is not None:
+            self._issuers[settings.token_issuer] = _Issuer(own_keys, may_register=False, may_call_graph=True)
 
     def verify(self, authorization: str | None, *, audience: str, purpose: Purpose) -> Claims:
         """The claims of the token in an ``Authorization`` header.
@@ -75,7 +98,7 @@ class TokenVerifier:
         """
         token = _bearer(authorization)
         try:
-            issuer, key = self._find_key(token)
+            name, issuer, key = self._find_key(token)
             if not (issuer.may_register if purpose == "register" else issuer.may_call_graph):
                 raise TokenRefused("the token's issuer is not trusted for this")
             claims = jwt.decode(
@@ -83,7 +106,7 @@ class TokenVerifier:
                 key=key,
                 algorithms=_ALGORITHMS,
                 audience=audience,
-                issuer=issuer.issuer,
+                issuer=name,
                 leeway=self._leeway,
                 options={"require": ["exp", "iss", "aud"]},
             )
@@ -100,17 +123,17 @@ class TokenVerifier:
             raise TokenRefused("the token is malformed") from None
         return Claims(claims)
 
-    def _find_key(self, token: str) -> tuple[TrustedIssuer, jwt.PyJWK]:
+    def _find_key(self, token: str) -> tuple[str, _Issuer, jwt.PyJWK]:
         unverified = jwt.decode_complete(token, options={"verify_signature": False})
-        issuer = unverified["payload"].get("iss")
-        trusted = self._issuers.get(issuer) if isinstance(issuer, str) else None
+        name = unverified["payload"].get("iss")
+        trusted = self._issuers.get(name) if isinstance(name, str) else None
         if trusted is None:
             raise TokenRefused("the token's issuer is not trusted")
         kid = unverified["header"].get("kid")
-        key = trusted[1].find(kid) if isinstance(kid, str) else None
+        key = trusted.keys.find(kid) if isinstance(kid, str) else None
         if key is None:
             raise TokenRefused("the token is not signed by a current key of its issuer")
-        return trusted[0], key
+        return str(name), trusted, key
 
 
 def _bearer(authorization: str | None) -> str:
