@@ -65,14 +65,14 @@ def _synchronise(show: Demo, planning: str, applying: str) -> None:
 
 
 def _show_enrolments(show: Demo) -> None:
-    rows = table("User", "Key", "Registered", "Written", "Confirmed", "Ticket", "Registration to ticket")
+    rows = table("User", "Key", "Registered", "Written", "Confirmed", "Ticket", "To ticket")
     for each in show.enrolments:
         written = each.outcome in (Outcome.CONFIRMED, Outcome.UNCONFIRMED)
         signin = each.signin
         ticket = f"[green]yes[/], {signin.milliseconds:.0f} ms" if signin and signin.ok else "[red]no[/]"
         rows.add_row(
             each.user,
-            each.key_id.hex()[:12] + "…",
+            each.key_id.hex()[:8] + "…",
             f"{_yes(True)}, {each.registration_ms:.0f} ms",
             _yes(written),
             _yes(each.outcome is Outcome.CONFIRMED),
@@ -80,6 +80,7 @@ def _show_enrolments(show: Demo) -> None:
             f"{each.total_ms:.0f} ms" if each.total_ms else "",
         )
     out.print(rows)
+    out.print("[dim]To ticket: from the registry's answer to the device until that user had a ticket.[/]")
 
 
 def _show_denials(show: Demo) -> None:

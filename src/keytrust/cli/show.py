@@ -43,28 +43,26 @@ def _show_keys(account: Account, keys: list[StoredKey], journal: Journal) -> Non
     if not keys:
         out.print("No key: this account cannot sign in by key.")
         return
-    rows = table("KeyID", "Key", "Usage", "Source", "Device", "Created", "Written by")
     for key in keys:
-        run = journal.wrote(account.guid, key.raw)
-        credential = key.credential
-        if credential is None:
-            rows.add_row(
-                "[yellow]unreadable, kept[/]", escape(key.raw[:40].decode("utf-8", "replace")) + "…", *[""] * 4, run
-            )
-            continue
-        rows.add_row(
-            (credential.key_id or b"").hex()[:16] + "…",
-            escape(key_text(credential)),
-            usage_text(credential),
-            source_text(credential),
-            str(credential.device_id or ""),
-            time_text(credential.created)[:19],
-            f"keytrust {run}" if run else "[yellow]somebody else[/]",
-        )
-    out.print(rows)
-    for key in keys:
-        for problem in key.credential.problems() if key.credential else ():
-            out.print(f"[yellow]{(key.key_id or b'').hex()[:16]}… {problem.code}[/] {escape(problem.message)}")
+        _show_key(key, journal.wrote(account.guid, key.raw))
+
+
+def _show_key(key: StoredKey, run: str | None) -> None:
+    """One key as a few lines: as a row of a table it would fit no ordinary terminal."""
+    credential = key.credential
+    writer = f"by keytrust, run {run}" if run else "[yellow]by somebody else, kept[/]"
+    if credential is None:
+        shown = key.raw[:60].decode("utf-8", "replace")
+        out.print(f"[yellow]Unreadable value[/] {escape(shown)}{'…' if len(key.raw) > 60 else ''}")
+        out.print(f"  written  {writer}")
+        return
+    out.print(f"[bold]Key {(credential.key_id or b'').hex()[:16]}…[/]  {escape(key_text(credential))}")
+    out.print(f"  usage    {usage_text(credential)}, source {source_text(credential)}")
+    out.print(f"  device   {credential.device_id or 'not said'}")
+    out.print(f"  created  {time_text(credential.created) or 'not said'}")
+    out.print(f"  written  {writer}")
+    for problem in credential.problems():
+        out.print(f"  [yellow]{problem.code}[/] {escape(problem.message)}")
 
 
 def _show_history(entries: list[JournalEntry]) -> None:
