@@ -108,7 +108,7 @@ def _principal(session: SecuritySession, base: str, sid: str) -> Principal | Non
         (member.get("sAMAccountName") or (at.encode(),))[0].decode("utf-8", "replace")
         for at, member in session.search(base, ldap.SCOPE_SUBTREE, inside, ["sAMAccountName"])
     ]
-    return Principal(name, tuple(members[:_SHOWN_MEMBERS]), max(0, len(members) - _SHOWN_MEMBERS))
+    return Principal(name, tuple(members[:_SHOWN_MEMBERS]), max(0, len(members) - _SHOWN_MEMBERS), group=True)
 
 
 def _escaped(text: str) -> str:

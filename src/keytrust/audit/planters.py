@@ -52,11 +52,13 @@ class Principal(NamedTuple):
         name: For people.
         members: Everybody who is in it, through groups; empty when it is no group.
         more: How many members were left out of ``members``.
+        group: Whether it is known to be a group, so that no members means that nobody is in it.
     """
 
     name: str
     members: tuple[str, ...] = ()
     more: int = 0
+    group: bool = False
 
 
 Resolve = Callable[[str], Principal | None]
@@ -189,6 +191,8 @@ class Planters:
             return Code.ADPREP_DEFECT, Severity.MEDIUM
         if sid in _EXPECTED or rid in _EXPECTED_RIDS or {sid.casefold(), principal.name.casefold()} & self._expected:
             return None, Severity.INFO
+        if principal.group and not principal.members:
+            return Code.UNEXPECTED_WRITER, Severity.LOW
         # Account Operators are in the default security descriptor of users, and a user who may write itself gains a
         # second way in but no other account.
         mild = sid in ("S-1-5-32-548", SELF)
@@ -217,7 +221,8 @@ def resolver(groups: Mapping[str, tuple[str, tuple[str, ...]]], sids: Mapping[st
                     seen.add(key)
                     waiting.append(key)
         members = tuple(found)
-        return Principal(groups[sids[sid]][0], members[:_SHOWN_MEMBERS], max(0, len(members) - _SHOWN_MEMBERS))
+        name = groups[sids[sid]][0]
+        return Principal(name, members[:_SHOWN_MEMBERS], max(0, len(members) - _SHOWN_MEMBERS), group=True)
 
     return resolve
 
@@ -237,7 +242,9 @@ def _finding(code: Code, severity: Severity, sid: str, principal: Principal, see
     privileged = f" ({seen.privileged:,} privileged)" if seen.privileged else ""
     evidence = {"rights": rights, "accounts": str(seen.accounts), "privileged accounts": str(seen.privileged)}
     evidence["examples"] = "; ".join(seen.examples)
-    if principal.members:
+    if principal.group and not principal.members:
+        evidence["members"] = "none"
+    elif principal.members:
         more = f" and {principal.more:,} more" if principal.more else ""
         evidence["members"] = "; ".join(principal.members) + more
     return Finding(

@@ -83,5 +83,11 @@ def test_members_are_resolved_through_groups_that_contain_each_other() -> None:
     assert set(finding.evidence["members"].split("; ")) == {"CN=ann", "CN=bob"}
 
 
+def test_a_group_that_nobody_is_in_matters_little() -> None:
+    resolve = resolver({"cn=g": ("Helpdesk", ())}, {HELPDESK: "cn=g"})
+    (finding,) = found((subject("a", privileged=True), descriptor(*USUAL, HELPED)), resolve=resolve)
+    assert (finding.severity, finding.evidence["members"]) == (Severity.LOW, "none")
+
+
 def test_a_descriptor_that_cannot_be_read_is_told() -> None:
     assert [f.code for f in found((subject("a"), b"nonsense"))] == [Code.UNREADABLE_DESCRIPTOR]
