@@ -223,7 +223,7 @@ class _Engine:
             if self._denied >= DENIED_IN_A_ROW and not self._accepted:
                 raise _StopError(
                     f"{self._writer.server} denies every change: the connector account lacks the right to write"
-                    " msDS-KeyCredentialLink"
+                    " msDS-KeyCredentialLink. Add it to Key Admins, see docs/permissions.md"
                 )
 
     def _accept(self, sent: _Sent) -> None:

@@ -211,3 +211,24 @@ def test_the_sign_in_command_proves_a_key(site: Site, make_user: MakeUser, tmp_p
     assert "does not know this key" in refused.stderr
     site.run("sync")
     assert site.run("signin", upn, "--key", str(file)).returncode == 0
+
+
+def test_an_account_without_the_right_changes_nothing_and_is_told_what_it_lacks(
+    site: Site, make_user: MakeUser, tmp_path: Path
+) -> None:
+    users = [make_user() for _ in range(5)]
+    for user in users:
+        site.register(site.account(user.sam))
+    nobody = make_user(password="Ordinary-1-Person")
+    (tmp_path / "password").write_text("Ordinary-1-Person")
+    env = {
+        "KEYTRUST_DIRECTORY__AUTH": "password",
+        "KEYTRUST_DIRECTORY__PRINCIPAL": f"{nobody.sam}@{site.lab.spec.realm}",
+        "KEYTRUST_DIRECTORY__PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    done = site.run("sync", env=env)
+    assert done.returncode == 3
+    assert "lacks the right to write msDS-KeyCredentialLink" in done.stdout
+    assert "Key Admins" in done.stdout
+    assert not any(site.account(user.sam).values for user in users)
+    assert site.run("sync").returncode == 0, "nothing was left in the way of one that has the right"
