@@ -54,10 +54,13 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
     except KeyCredentialError as error:
         return _unreadable(raw, kept, str(error))
     credential = link.credential
-    if not credential.entries:
+    entries = tuple(identifier for identifier, _ in credential.entries)
+    created, last_used = credential.created, credential.last_logon
+    if not entries:
         return _unreadable(raw, kept, "it has no entries")
     key, fault = _material(credential)
-    issues = [*_structure(credential, fault), *_weak(key), *_owner(link.dn, dn), *_fit(credential, key)]
+    usual = not fault and entries in _USUAL_ENTRIES and _is_usual(credential, created, last_used)
+    issues = [*(() if usual else _structure(credential)), *_weak(key), *_owner(link.dn, dn), *_fit(credential, key)]
     device = credential.value(6)
     return InspectedValue(
         raw=kept,
@@ -68,12 +71,12 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
         usage=_plain(credential.usage),
         source=_plain(credential.source),
         device="" if device is None or device == _NO_DEVICE else str(credential.device_id or ""),
-        created=_seconds(credential.created),
-        last_used=_seconds(credential.last_logon),
+        created=_seconds(created),
+        last_used=_seconds(last_used),
         information=credential.value(7),
         material=key.kind.value if key else "",
         bits=key.public_key.bits if key and isinstance(key.public_key, RsaPublicKey) else 0,
-        entries=tuple(identifier for identifier, _ in credential.entries),
+        entries=entries,
         issues=tuple(issues),
     )
 
@@ -104,10 +107,8 @@ def _material(credential: KeyCredential) -> tuple[KeyMaterial | None, str]:
         return None, str(error)
 
 
-def _structure(credential: KeyCredential, fault: str) -> Iterator[Issue]:
+def _structure(credential: KeyCredential) -> Iterator[Issue]:
     """What the value's own verification says, in the audit's terms."""
-    if not fault and _is_usual(credential):
-        return
     odd: list[str] = []
     for problem in credential.problems():
         code = _CODES.get(problem.code)
@@ -125,13 +126,12 @@ _USUAL_ENTRIES = {(1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 7, 8, 9), (1, 2, 
 _EARLIEST, _LATEST = 1_412_121_600, 4_102_444_800  # October 2014, 2100
 
 
-def _is_usual(credential: KeyCredential) -> bool:
-    """Whether nothing can be wrong with the value beside its key: the quick way for nearly all of them."""
-    if tuple(identifier for identifier, _ in credential.entries) not in _USUAL_ENTRIES or credential.version != 0x200:
-        return False
-    created, used, information = credential.created, credential.last_logon, credential.value(7)
+def _is_usual(credential: KeyCredential, created: KeyTime | None, used: KeyTime | None) -> bool:
+    """Whether nothing can be wrong with a value of the usual entries beside its key: the quick way for nearly all."""
+    information = credential.value(7)
     return (
-        credential.is_intact()
+        credential.version == 0x200
+        and credential.is_intact()
         and type(credential.usage) is KeyUsage
         and credential.source in (0, 1)
         and created is not None

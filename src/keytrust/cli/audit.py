@@ -50,7 +50,7 @@ def audit(
     ] = None,
     cloud: Annotated[
         str | None,
-        typer.Option("--cloud", metavar="FILE|config", help="Registered keys: an exported file, or as configured."),
+        typer.Option("--cloud", metavar="FILE|config|none", help="Registered keys: a file, or as configured."),
     ] = None,
     devices: Annotated[
         Path | None, typer.Option("--devices", metavar="FILE", help="All devices, as Graph lists them (JSON).")

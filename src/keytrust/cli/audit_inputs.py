@@ -19,6 +19,8 @@ from keytrust.config import Settings
 
 CONFIGURED = "config"
 """What ``--cloud`` calls the key source of the configuration."""
+NOTHING = "none"
+"""What ``--cloud`` says to compare with nothing."""
 
 Through = Callable[[Iterable[CloudUser]], Iterable[CloudUser]]
 
@@ -29,6 +31,8 @@ def chosen_source(cloud: str | None, read_settings: Callable[[], Settings], *, l
     Raises:
         ConfigError: the configuration is asked for its key source and has none.
     """
+    if cloud == NOTHING:
+        return None
     if cloud == CONFIGURED:
         return key_source(read_settings().need_cloud())
     if cloud is not None:

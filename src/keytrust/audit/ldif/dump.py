@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +22,7 @@ from keytrust.audit.ldif.text import PIECE, Piece, on_disk, pieces
 _AHEAD = 2
 """Pieces in work or waiting for each process: what bounds memory."""
 _SMALL = 2 * PIECE
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Result = TypeVar("Result")
 
@@ -112,9 +115,19 @@ def open_dump(path: Path, jobs: int | None = None) -> Iterator[Dump]:
 
 @contextmanager
 def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
-    pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork"))
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(os.getpid(),))
     try:
         pool.submit(os.getpid).result()
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _begin(parent: int) -> None:
+    """Make a worker end with its parent, however that ends, and leave Ctrl-C to it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)

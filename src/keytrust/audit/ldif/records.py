@@ -82,7 +82,7 @@ def _record(chunk: bytes) -> Iterator[Record | Damage]:
             return
         elif lower in WANTED:
             partial |= bool(options) and lower == _KEY_LINK and _is_part(options)
-            value = _value(rest, _shown(name), damages)
+            value = _value(rest, name, damages)
             if value is not None:
                 entry.setdefault(lower.decode("ascii"), []).append(value)
     if dn is not None:
@@ -93,7 +93,7 @@ def _record(chunk: bytes) -> Iterator[Record | Damage]:
 
 
 def _dn(rest: bytes, damages: list[str]) -> str:
-    value = _value(rest, "dn", damages)
+    value = _value(rest, b"dn", damages)
     if value is None or len(value) > _MAX_DN:
         damages.append("a DN that is too long" if value else "a record without a legible DN")
         return (value or b"")[:_MAX_SHOWN_DN].decode("utf-8", "replace")
@@ -104,16 +104,16 @@ def _dn(rest: bytes, damages: list[str]) -> str:
         return value.decode("utf-8", "replace")
 
 
-def _value(rest: bytes, name: str, damages: list[str]) -> bytes | None:
+def _value(rest: bytes, name: bytes, damages: list[str]) -> bytes | None:
     """The value after the colon of a line: plain, or base64 after a second colon. URLs are not followed."""
     if rest[:1] == b":":
         try:
             return binascii.a2b_base64(rest[1:].strip(), strict_mode=True) if rest[1:].strip() else b""
         except ValueError:
-            damages.append(f"broken base64 in {name}")
+            damages.append(f"broken base64 in {_shown(name)}")
             return None
     if rest[:1] == b"<":
-        damages.append(f"{name} refers to a file, which is not followed")
+        damages.append(f"{_shown(name)} refers to a file, which is not followed")
         return None
     return rest.strip(b" ")
 
