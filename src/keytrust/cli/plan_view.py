@@ -8,9 +8,9 @@ from rich.markup import escape
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.output import out, table
-from keytrust.sync.apply import RunReport
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import Action, Change, Plan
+from keytrust.sync.report import RunReport
 
 SHOWN = 50
 """Lines of one kind that a table shows; the rest is counted, and is all in ``--json``."""

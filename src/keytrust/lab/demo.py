@@ -24,7 +24,7 @@ from keytrust.registry.database import Database
 from keytrust.registry.devices import register_device
 from keytrust.registry.from_directory import import_domain
 from keytrust.signin import Refusal, SigninResult, load_private_key, sign_in
-from keytrust.sync.apply import RunReport
+from keytrust.sync.report import RunReport
 from keytrust.sync.journal import Outcome
 
 KEYED = ("alice", "bob", "carol", "dan")

@@ -20,6 +20,7 @@ from keytrust.errors import DirectoryError
 from keytrust.sync.confirm import Confirmer, holds
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Action, Change
+from keytrust.sync.report import Result, RunReport
 
 CHUNK = 64
 """Changes whose intents are committed together; one disk flush for each chunk."""
@@ -45,38 +46,6 @@ class Directory(Protocol):
 
     def writer(self) -> Writer: ...
     def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one change."""
-
-    change: Change
-    outcome: Outcome
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunReport:
-    """What became of a run.
-
-    Attributes:
-        run: Its id, for ``keytrust undo``.
-        results: One for each change, in the order of the plan.
-        stopped_because: Why the run ended early; empty when every change was attempted.
-    """
-
-    run: str
-    results: tuple[Result, ...]
-    stopped_because: str = ""
-
-    def count(self, outcome: Outcome, action: Action | None = None) -> int:
-        return sum(r.outcome is outcome and action in (None, r.change.action) for r in self.results)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every change was carried out and confirmed."""
-        return not self.stopped_because and all(r.outcome is Outcome.CONFIRMED for r in self.results)
 
 
 @dataclass(slots=True)

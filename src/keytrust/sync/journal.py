@@ -8,8 +8,6 @@ that a row altered or taken away later shows.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +20,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.tables import journal, runs
+from keytrust.sync.chain import row_digest, value_id
 from keytrust.sync.model import AccountRef, Action, Change
-from keytrust.sync.stored import binary_part
 
 
 class Outcome(StrEnum):
@@ -248,21 +246,6 @@ class Journal:
                     )
                 digest, expected = row["digest"], expected + 1
         return expected - 1
-
-
-def value_id(guid: bytes, value: bytes) -> bytes:
-    """Identity of a value on an account, whatever the account is called now."""
-    return hashlib.sha256(guid + binary_part(value)).digest()
-
-
-def row_digest(previous: bytes, row: Mapping[Any, Any]) -> bytes:
-    """SHA-256 over the digest before it and every column but the digest itself."""
-    content = {
-        column.name: value.hex() if isinstance(value := row[column.name], bytes) else value
-        for column in journal.columns
-        if column.name != "digest"
-    }
-    return hashlib.sha256(previous + json.dumps(content, sort_keys=True).encode()).digest()
 
 
 def _serialise_appends(connection: Connection) -> None:

@@ -17,12 +17,13 @@ from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
 from keytrust.errors import PlanError
 from keytrust.store.database import run_lock
-from keytrust.sync.apply import RunReport, apply_changes
+from keytrust.sync.apply import apply_changes
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Change, Context, Plan
 from keytrust.sync.planfile import check_still_valid
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Policy
+from keytrust.sync.report import RunReport
 from keytrust.sync.undo import UndoPlan, plan_undo
 
 Progress = Callable[[int], None]

@@ -13,9 +13,10 @@ from tests.support.world import account, dn, guid, material, sid, value
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import StoreError
 from keytrust.store.database import open_store, run_lock
-from keytrust.sync.apply import ATTEMPTS, RunReport, apply_changes
+from keytrust.sync.apply import ATTEMPTS, apply_changes
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
+from keytrust.sync.report import RunReport
 from keytrust.sync.undo import plan_undo
 
 
