@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from keytrust.registry import graph_api, kpp_api, oauth_api, odata, schemas
 from keytrust.registry.context import Context, client_request_id, request_id
+from keytrust.registry.metrics import CONTENT_TYPE, Metrics
 from keytrust.registry.odata import ODataError
 from keytrust.registry.registration import RegistrationError
 from keytrust.registry.request_log import RequestLog
@@ -38,7 +39,9 @@ def create_app(context: Context) -> ASGIApp:
     if context.signing_keys is not None:
         app.include_router(oauth_api.router(context, context.signing_keys))
     _describe_security(app)
-    return RequestLog(app, log=context.settings.log_requests)
+    metrics = Metrics()
+    app.add_api_route("/metrics", lambda: Response(metrics.exposition(), media_type=CONTENT_TYPE), tags=["health"])
+    return RequestLog(app, log=context.settings.log_requests, metrics=metrics)
 
 
 def _add_health(app: FastAPI, context: Context) -> None:
@@ -70,7 +73,7 @@ def _add_error_answers(app: FastAPI, context: Context) -> None:
 
     @app.exception_handler(ODataError)
     async def _(request: Request, error: ODataError) -> JSONResponse:
-        return answer(request, error.status, error.code, error.message)
+        return answer(request, error.status, error.code, error.message, error.headers)
 
     @app.exception_handler(RegistrationError)
     async def _(request: Request, error: RegistrationError) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -31,6 +32,8 @@ class Database:
         self._sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer. Queueing here is fair and immediate; its own busy handler sleeps and polls.
         self._writer = threading.Lock()
+        self.instance = ""
+        """Which database this is: a GUID that it got when it was made."""
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -54,7 +57,7 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         try:
-            database._create_tables()
+            database.transact(database._create_tables)
         except SQLAlchemyError as error:
             engine.dispose()
             shown = parsed.render_as_string(hide_password=True)
@@ -107,19 +110,25 @@ class Database:
         with self.write() as connection:
             return work(connection)
 
-    def _create_tables(self) -> None:
-        with self.write() as connection:
-            tables.metadata.create_all(connection)
-            statement = select(tables.meta.c.value).where(tables.meta.c.name == "schema")
-            version = connection.execute(statement).scalar_one_or_none()
-            if version is None:
-                connection.execute(insert(tables.meta).values(name="schema", value=tables.SCHEMA_VERSION))
-            elif version != tables.SCHEMA_VERSION:
-                raise RegistryError(
-                    f"the registry's database has tables of version {version}, not {tables.SCHEMA_VERSION}",
-                    not_done="the registry was not started, the database was not changed",
-                    remedy="run the version of keytrust that made it, or migrate it",
-                )
+    def _create_tables(self, connection: Connection) -> None:
+        tables.metadata.create_all(connection)
+        version = _meta(connection, "schema", tables.SCHEMA_VERSION)
+        if version != tables.SCHEMA_VERSION:
+            raise RegistryError(
+                f"the registry's database has tables of version {version}, not {tables.SCHEMA_VERSION}",
+                not_done="the registry was not started, the database was not changed",
+                remedy="run the version of keytrust that made it, or migrate it",
+            )
+        self.instance = _meta(connection, "instance", str(uuid.uuid4()))
+
+
+def _meta(connection: Connection, name: str, initial: str) -> str:
+    """A value of the table ``meta``, which is ``initial`` if there is none yet."""
+    value = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == name)).scalar_one_or_none()
+    if value is None:
+        connection.execute(insert(tables.meta).values(name=name, value=initial))
+        return initial
+    return str(value)
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

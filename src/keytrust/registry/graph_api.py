@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
-from keytrust.registry import audit, graph_methods, graph_users, keys, odata, schemas
+from keytrust.registry import audit, graph_changes_api, graph_methods, graph_users, keys, odata, schemas
 from keytrust.registry.context import Context, request_id
 from keytrust.registry.graph_version import GraphVersion, guid, resolve_user
 from keytrust.registry.tokens import ADMINISTRATOR, READER
@@ -35,6 +35,7 @@ def router(context: Context, version: str) -> APIRouter:
     """The routes of one version (``v1.0`` or ``beta``), bound to one registry."""
     routes = APIRouter(prefix=f"/{version}", tags=[f"Graph {version}"], responses=_ERRORS)
     graph = GraphVersion(context, version)
+    graph_changes_api.add_routes(routes, graph)  # before the users: "delta" is not the name of one
     _add_users(routes, graph)
     _add_methods(routes, graph)
     _add_devices(routes, graph)
@@ -71,7 +72,7 @@ def _add_users(routes: APIRouter, graph: GraphVersion) -> None:
         names = odata.parse_select(select, properties, graph_users.DEFAULT_PROPERTIES)
         with graph.context.database.read() as connection:
             found = graph_users.get_user(connection, resolve_user(connection, user), names)
-        return JSONResponse(found if found is not None else odata.not_found("The user"))
+        return graph.entity(request, found if found is not None else odata.not_found("The user"))
 
 
 def _add_methods(routes: APIRouter, graph: GraphVersion) -> None:
@@ -88,7 +89,7 @@ def _add_methods(routes: APIRouter, graph: GraphVersion) -> None:
         return graph.collection(request, f"users('{user_id}')/authentication/windowsHelloForBusinessMethods", methods)
 
     @routes.get(_METHODS + "/{method}", response_model=dict[str, Any], openapi_extra=_SECURITY)
-    def get_method(request: Request, user: str, method: str, expand: Expand = None) -> JSONResponse:
+    def get_method(request: Request, user: str, method: str, expand: Expand = None) -> Response:
         """One key as an authentication method, with its device if ``$expand=device``."""
         graph.authorize(request, READER, ("$expand",))
         if expand not in {None, "device"}:
@@ -98,7 +99,7 @@ def _add_methods(routes: APIRouter, graph: GraphVersion) -> None:
             row = keys.find_key(connection, user_id=resolve_user(connection, user), kid=kid)
         if row is None:
             odata.not_found("The method")
-        return JSONResponse(graph_methods.method(row, with_device=expand is not None))
+        return graph.entity(request, graph_methods.method(row, with_device=expand is not None))
 
     @routes.delete(
         _METHODS + "/{method}", status_code=204, response_class=Response, response_model=None, openapi_extra=_SECURITY

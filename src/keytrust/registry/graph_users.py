@@ -6,11 +6,11 @@ import base64
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from keytrust.cloud.source import NGC
 from keytrust.registry import clock
-from keytrust.registry.tables import keys, users
+from keytrust.registry.tables import keys, user_changes, users
 
 _c = users.c
 _PROPERTIES: dict[str, tuple[Any, Callable[[Any], object] | None]] = {
@@ -64,10 +64,43 @@ def list_users(
     users_ = _users(rows, columns)
     if DEVICE_KEYS in names and rows:
         # Two queries with a range instead of a join: the user's columns are not repeated for every key.
-        keys_by_user = _device_keys(connection, rows[0][0], rows[-1][0])
+        keys_by_user = _device_keys(connection, keys.c.user_id.between(rows[0][0], rows[-1][0]))
         for row, user in zip(rows, users_, strict=True):
             user[DEVICE_KEYS] = keys_by_user.get(row[0], [])
     return users_, next_after
+
+
+def changed_users(
+    connection: Connection, names: Sequence[str], *, after: int, top: int
+) -> tuple[list[dict[str, object]], int, bool]:
+    """Users that changed after the change with this number, in the order of their latest changes.
+
+    Those who left have only an id and ``@removed``.
+
+    Returns:
+        At most ``top`` of them, the number of the last one's change, and whether there are more.
+    """
+    columns = [name for name in names if name != DEVICE_KEYS]
+    statement = (
+        select(_c.id, _c.deleted, user_changes.c.seq, *(_PROPERTIES[name][0].label(name) for name in columns))
+        .join(user_changes, user_changes.c.user_id == _c.id)
+        .where(user_changes.c.seq > after)
+        .order_by(user_changes.c.seq)
+        .limit(top + 1)
+    )
+    rows = connection.execute(statement).all()
+    more, rows = len(rows) > top, rows[:top]
+    found = _users([row[2:] for row in rows], columns)
+    if DEVICE_KEYS in names:
+        keys_by_user = _device_keys(connection, keys.c.user_id.in_([row[0] for row in rows]))
+        for row, user in zip(rows, found, strict=True):
+            user[DEVICE_KEYS] = keys_by_user.get(row[0], [])
+    # Soft deletion, as Graph words it: the user can be restored.
+    removed: dict[str, object] = {"reason": "changed"}
+    changed = [
+        user if row[1] is None else {"id": row[0], "@removed": removed} for row, user in zip(rows, found, strict=True)
+    ]
+    return changed, rows[-1][2] if rows else after, more
 
 
 def get_user(connection: Connection, user_id: str, names: Sequence[str]) -> dict[str, object] | None:
@@ -78,10 +111,10 @@ def get_user(connection: Connection, user_id: str, names: Sequence[str]) -> dict
 
 def device_keys(connection: Connection, user_id: str) -> list[dict[str, object]]:
     """One user's ``deviceKeys``."""
-    return _device_keys(connection, user_id, user_id).get(user_id, [])
+    return _device_keys(connection, keys.c.user_id == user_id).get(user_id, [])
 
 
-def _users(rows: Iterable[Row[Any]], names: Sequence[str]) -> list[dict[str, object]]:
+def _users(rows: Iterable[Sequence[Any]], names: Sequence[str]) -> list[dict[str, object]]:
     found: list[dict[str, object]] = [dict(zip(names, row[1:], strict=True)) for row in rows]
     for name in names:
         convert = _PROPERTIES[name][1]
@@ -91,11 +124,11 @@ def _users(rows: Iterable[Row[Any]], names: Sequence[str]) -> list[dict[str, obj
     return found
 
 
-def _device_keys(connection: Connection, first: str, last: str) -> dict[str, list[dict[str, object]]]:
-    """The keys of all users whose ids lie between two, by user."""
+def _device_keys(connection: Connection, whose: ColumnElement[bool]) -> dict[str, list[dict[str, object]]]:
+    """The keys of some users, by user."""
     statement = (
         select(keys.c.user_id, keys.c.device_id, keys.c.material, keys.c.created)
-        .where(keys.c.user_id >= first, keys.c.user_id <= last)
+        .where(whose)
         .order_by(keys.c.user_id, keys.c.created, keys.c.kid)
     )
     result: dict[str, list[dict[str, object]]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -50,15 +51,30 @@ class GraphVersion:
         return claims
 
     def collection(
-        self, request: Request, name: str, items: Sequence[Mapping[str, object]], link: str | None = None
+        self,
+        request: Request,
+        name: str,
+        items: Sequence[Mapping[str, object]],
+        link: str | None = None,
+        *,
+        link_name: str = "@odata.nextLink",
     ) -> Response:
         """A page of items."""
         body: dict[str, object] = {
             "@odata.context": f"{self.context.base_url(request)}/{self.version}/$metadata#{name}"
         }
         if link is not None:
-            body["@odata.nextLink"] = link
+            body[link_name] = link
         return Response(odata.encode({**body, "value": items}), media_type="application/json")
+
+    def entity(self, request: Request, content: Mapping[str, object]) -> Response:
+        """One item, with an ETag; 304 without a body if the client has this version already (RFC 9110, 13.1.2)."""
+        body = odata.encode(content).encode()
+        etag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+        known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+        if etag.removeprefix("W/") in known or "*" in known:
+            return Response(status_code=304, headers={"ETag": etag})
+        return Response(body, media_type="application/json", headers={"ETag": etag})
 
     def next_link(self, request: Request, path: str, after: str | None, options: Mapping[str, object]) -> str | None:
         """The link to the page after the item with the id ``after``; None if there is none."""

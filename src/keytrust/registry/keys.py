@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from keytrust.registry import audit
+from keytrust.registry import audit, changes
 from keytrust.registry.database import Database
 from keytrust.registry.tables import devices, keys
 
@@ -76,6 +76,7 @@ def register_key(
     connection.execute(_INSERT, row)
     connection.execute(_SEEN, {"device": device_id, "at": origin.at})
     audit.record(connection, origin, "register key", user_id=user_id, device_id=device_id, key_id=key_id)
+    changes.touch(connection, [user_id])
     return Registration(kid, created=True)
 
 
@@ -87,6 +88,7 @@ def revoke_key(database: Database, *, user_id: str, kid: str, origin: audit.Orig
             return False
         connection.execute(delete(keys).where(keys.c.kid == kid))
         audit.record(connection, origin, "revoke key", user_id=user_id, device_id=row.device_id, key_id=row.key_id)
+        changes.touch(connection, [user_id])
     return True
 
 

@@ -24,8 +24,9 @@ _FILTER = re.compile(r"\s*(\w{1,64})\s+eq\s+'((?:[^']|''){0,1024})'\s*")
 class ODataError(Exception):
     """A request that cannot be served, as Graph would say it."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
+        self.headers = headers
         self.status = status
         self.code = code
         self.message = message

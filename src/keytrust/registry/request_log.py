@@ -10,6 +10,8 @@ import uuid
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from keytrust.registry.metrics import Metrics
+
 _FAILED = json.dumps(
     {"error": {"code": "InternalServerError", "message": "The request failed; the log says why.", "innerError": {}}}
 ).encode()
@@ -36,10 +38,12 @@ class RequestLog:
     Args:
         app: The application.
         log: Whether requests are logged. Failures always are.
+        metrics: Where requests are counted.
     """
 
-    def __init__(self, app: ASGIApp, *, log: bool) -> None:
+    def __init__(self, app: ASGIApp, *, log: bool, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
         self._log = log
         self._logger = logger()
 
@@ -68,6 +72,8 @@ class RequestLog:
                 headers = [(b"content-type", b"application/json"), (b"content-length", str(len(_FAILED)).encode())]
                 await send_with_id({"type": "http.response.start", "status": 500, "headers": headers})
                 await send_with_id({"type": "http.response.body", "body": _FAILED})
+        seconds = time.perf_counter() - started
+        self._metrics.count(scope, status, seconds)
         if self._log:
             self._logger.info(
                 "request",
@@ -75,5 +81,5 @@ class RequestLog:
                 method=scope["method"][:32],
                 path=scope["path"][:256],
                 status=status,
-                milliseconds=round((time.perf_counter() - started) * 1000, 2),
+                milliseconds=round(seconds * 1000, 2),
             )

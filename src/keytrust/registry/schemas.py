@@ -39,6 +39,18 @@ class Collection(BaseModel):
     value: list[dict[str, Any]]
 
 
+class DeltaPage(Collection):
+    """A page of changes."""
+
+    delta_link: str | None = Field(default=None, alias="@odata.deltaLink")
+
+
+class BatchAnswer(BaseModel):
+    """The answers of a batch."""
+
+    responses: list[dict[str, Any]]
+
+
 class KeyRequestBody(BaseModel):
     """[MS-KPP] 2.2.2: what a device sends."""
 

@@ -53,6 +53,14 @@ users = Table(
     Column("deleted", BigInteger),
 )
 
+# The number of each user's latest change, for delta reads. A user without a row has not changed since numbers began.
+user_changes = Table(
+    "user_changes",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("seq", BigInteger, nullable=False, unique=True),
+)
+
 devices = Table(
     "devices",
     metadata,

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, String, bindparam, func, insert, select, update
 
 from keytrust.errors import RegistryError
-from keytrust.registry import audit, clock
+from keytrust.registry import audit, changes, clock
 from keytrust.registry.database import Database
 from keytrust.registry.tables import users
 
@@ -114,6 +114,7 @@ def set_enabled(database: Database, user_id: str, enabled: bool, *, actor: str) 
         if connection.execute(statement.values(enabled=enabled, updated=origin.at)).rowcount == 0:
             return False
         audit.record(connection, origin, "enable user" if enabled else "disable user", user_id=user_id)
+        changes.touch(connection, [user_id])
     return True
 
 
@@ -152,6 +153,7 @@ def _upsert(
             )
         subjects = [(row["id"], "add user") for row in added] + [(row["user_id"], "update user") for row in changed]
         audit.record_all(connection, origin, subjects)
+        changes.touch(connection, [str(user_id) for user_id, _ in subjects])
         return len(added), len(changed), restored
 
     added, changed, restored = database.transact(apply)
@@ -200,4 +202,5 @@ def _delete_missing(database: Database, seen: set[str], report: ImportReport, or
         with database.write() as connection:
             connection.execute(update(users).where(users.c.id.in_(batch)).values(deleted=origin.at, updated=origin.at))
             audit.record_all(connection, origin, [(user_id, "delete user") for user_id in batch])
+            changes.touch(connection, batch)
     report.removed = len(missing)
