@@ -32,7 +32,23 @@ _KINDS = (
 _UNSHOWABLE = re.compile(r"[^\x20-\x7e\xa1-\u1fff\u2c00-\ud7ff]+")
 
 
-def refused(url: httpx.URL, response: httpx.Response, body: bytes) -> CloudError:
+class RefusedError(CloudError):
+    """The service answered, with another status than 200.
+
+    Attributes:
+        status: The status.
+        code: The service's own error code; empty if it gave none.
+        location: Its ``Location`` header.
+    """
+
+    def __init__(self, message: str, status: int, code: str, location: str | None, *, remedy: str, detail: str) -> None:
+        super().__init__(message, not_done=NOT_DONE, remedy=remedy, detail=detail)
+        self.status = status
+        self.code = code
+        self.location = location
+
+
+def refused(url: httpx.URL, response: httpx.Response, body: bytes) -> RefusedError:
     """An answer other than 200: names the status and, if there is one, the service's own error code and request id."""
     status = response.status_code
     details = []
@@ -47,7 +63,8 @@ def refused(url: httpx.URL, response: httpx.Response, body: bytes) -> CloudError
     else:
         remedy = _REMEDIES.get(status, "read again later; if it keeps happening, give the request id to the service")
         what = f"answered {status} {response.reason_phrase}".rstrip()
-    return CloudError(f"{shown(url)} {what}", not_done=NOT_DONE, remedy=remedy, detail="; ".join(details))
+    location = response.headers.get("location")
+    return RefusedError(f"{shown(url)} {what}", status, code, location, remedy=remedy, detail="; ".join(details))
 
 
 def unusable(url: httpx.URL, what: str, detail: str = "") -> CloudError:

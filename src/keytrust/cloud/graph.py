@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+import httpx
+
+from keytrust.cloud.delta import Changes, follow
 from keytrust.cloud.diagnosis import NOT_DONE, unusable
 from keytrust.cloud.origin import root_url, shown
 from keytrust.cloud.pages import Page, spooled_items, walk
 from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.retry import RetryPolicy
-from keytrust.cloud.source import CloudUser, Progress
+from keytrust.cloud.single_users import BATCH_SIZE, Single, SingleUsers
+from keytrust.cloud.source import CloudUser, Progress, Unknown
 from keytrust.cloud.tokens import TokenProvider
 from keytrust.cloud.transport import Limits, Transport
-from keytrust.cloud.user_json import parse_user, user_id
+from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user, user_id
 from keytrust.errors import CloudError
 
 SELECT = (
@@ -80,7 +86,8 @@ class GraphSource:
         """See ``KeySource``. ``progress`` counts users as they arrive; the first user comes out after the last page.
 
         Raises:
-            CloudError: the read did not complete; nothing was yielded.
+            CloudError: the read did not complete. Nothing was yielded, unless the collection shows no keys and users
+                have to be asked for one by one.
         """
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
             try:
@@ -92,7 +99,59 @@ class GraphSource:
                     not_done=NOT_DONE,
                     remedy=f"make room in {tempfile.gettempdir()}, or set TMPDIR",
                 ) from error
-            yield from _users(spool, sizes, replayed)
+            yield from self._filled(_users(spool, sizes, replayed))
+
+    def changes(self, cursor: str | None = None) -> Changes:
+        """Who changed since a cursor was given out; everybody without one.
+
+        Users of whom the round says two things, or does not say the keys, are asked for one by one.
+
+        Args:
+            cursor: ``Changes.cursor`` of the last time.
+
+        Raises:
+            CloudError: the round did not complete; the old cursor stays good.
+        """
+        start = self._url("/users/delta").copy_merge_params({"$select": ",".join(SELECT)})
+        with self._transport() as transport:
+            found = follow(transport, start, cursor, self._limits)
+            disputed = found.disputed
+            users = [parse_user(items[0]) for name, items in found.items.items() if name not in disputed]
+            removed = {name: reason for name, reason in found.removed.items() if name not in disputed}
+            unread = sorted(disputed | {user.id for user in users if user.keys == NO_KEYS_PROPERTY})
+            settled = [user for user in users if user.id not in set(unread)]
+            known = {user.id: user for user in users}
+            for answer in self._single_users(transport).read(unread):
+                if answer.user is not None:
+                    settled.append(parse_user(answer.user))
+                elif answer.status == httpx.codes.NOT_FOUND:
+                    removed[answer.id] = "unknown"
+                elif answer.id in known:
+                    settled.append(replace(known[answer.id], keys=_refused_keys(answer)))
+                else:
+                    raise unusable(start, f"would not say what became of user {answer.id} (status {answer.status})")
+        return Changes(tuple(settled), removed, found.cursor, found.everybody)
+
+    def _filled(self, users: Iterator[CloudUser]) -> Iterator[CloudUser]:
+        """The users; those that the collection showed without keys are asked for one by one, as long as that helps."""
+        waiting: list[CloudUser] = []
+        with ExitStack() as stack:
+            singles: SingleUsers | None = None
+            helps = True
+            for user in users:
+                if not helps or user.keys != NO_KEYS_PROPERTY:
+                    yield user
+                    continue
+                waiting.append(user)
+                if len(waiting) == BATCH_SIZE:
+                    singles = singles or self._single_users(stack.enter_context(self._transport()))
+                    filled = list(_fill(singles, waiting))
+                    helps = any(each.keys != NO_KEYS_PROPERTY for each in filled)
+                    yield from filled
+                    waiting = []
+            if waiting:
+                singles = singles or self._single_users(stack.enter_context(self._transport()))
+                yield from _fill(singles, waiting)
 
     def _fetch(self, spool: IO[bytes], progress: Progress | None) -> tuple[list[int], set[int]]:
         """Fetch all pages; returns their sizes in the spool, and the id hashes that occurred more than once."""
@@ -118,13 +177,33 @@ class GraphSource:
         return sizes, replayed
 
     def _pages(self) -> Iterator[Page]:
-        first = self._root.copy_with(path=f"{self._root.path.rstrip('/')}/beta/users").copy_merge_params(
-            {"$select": ",".join(SELECT), "$top": str(PAGE_SIZE)}
-        )
-        with Transport(
-            self._root, self._tokens, ca_file=self._ca_file, retry=self._retry, limits=self._limits
-        ) as transport:
+        first = self._url("/users").copy_merge_params({"$select": ",".join(SELECT), "$top": str(PAGE_SIZE)})
+        with self._transport() as transport:
             yield from walk(transport, first, self._limits)
+
+    def _url(self, path: str) -> httpx.URL:
+        return self._root.copy_with(path=f"{self._root.path.rstrip('/')}/beta{path}")
+
+    def _transport(self) -> Transport:
+        return Transport(self._root, self._tokens, ca_file=self._ca_file, retry=self._retry, limits=self._limits)
+
+    def _single_users(self, transport: Transport) -> SingleUsers:
+        return SingleUsers(transport, self._url(""), ",".join(SELECT))
+
+
+def _fill(singles: SingleUsers, users: list[CloudUser]) -> Iterator[CloudUser]:
+    known = {user.id: user for user in users}
+    for answer in singles.read(list(known)):
+        if answer.user is None:
+            yield replace(known[answer.id], keys=_refused_keys(answer))
+            continue
+        # A user may have changed between the two reads; what was reported twice has to agree.
+        found = parse_user(answer.user)
+        yield merge_copies([replace(known[answer.id], keys=found.keys), found])
+
+
+def _refused_keys(answer: Single) -> Unknown:
+    return Unknown(f"the service answered {answer.status} when asked for this user's keys")
 
 
 def _users(spool: IO[bytes], sizes: list[int], replayed: set[int]) -> Iterator[CloudUser]:

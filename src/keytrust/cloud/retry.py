@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 TRANSIENT = frozenset({408, 429, 500, 502, 503, 504})
 """Status codes after which the same request may succeed."""
 
+_PRESSURE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -56,6 +58,23 @@ class Patience:
         self.waited += seconds
         policy.sleep(seconds)
         return True
+
+    def ease(self, pressure: str | None) -> None:
+        """Slow down before being throttled.
+
+        Args:
+            pressure: ``x-ms-throttle-limit-percentage`` of the last answer: the share of the limit that is used up,
+                which is sent from 0.8 on and passes 1.0 where throttling begins; None if it was not sent.
+        """
+        try:
+            share = float(pressure or 0)
+        except ValueError:
+            return
+        if _PRESSURE <= share < 100:
+            seconds = min(self.policy.longest, self.policy.first * 2.0 ** ((share - _PRESSURE) * 10))
+            if self.waited + seconds <= self.policy.total:
+                self.waited += seconds
+                self.policy.sleep(seconds)
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""One authenticated GET for a JSON object: retried, renewed, bounded, verified."""
+"""One authenticated request for a JSON object: retried, renewed, bounded, verified."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class Transport:
         self._limits = limits
         self._patience = Patience(retry)
         self._answered = False
+        self._pressure: str | None = None
         self._client = httpx.Client(
             verify=tls_context(ca_file) if root.scheme == "https" else False,
             timeout=httpx.Timeout(60.0, connect=15.0),
@@ -93,13 +94,25 @@ class Transport:
         Raises:
             CloudError: every allowed try failed, or the answer is one that trying again would not change.
         """
+        return self._request("GET", url, None)
+
+    def post(self, url: httpx.URL, content: bytes) -> bytes:
+        """The body of a 200 to a POST that only reads (``$batch``), so that it may be sent again. Raises as ``get``."""
+        return self._request("POST", url, content)
+
+    def wait(self, attempt: int, retry_after: str | None) -> bool:
+        """Wait for the sake of a part of an answer, from the same patience; see ``Patience.wait``."""
+        return self._patience.wait(attempt, retry_after)
+
+    def _request(self, method: str, url: httpx.URL, content: bytes | None) -> bytes:
         token = self._tokens.token()
         renewed = False
         attempt = 0
         while True:
             attempt += 1
             try:
-                response, body = self._fetch(url, token)
+                self._patience.ease(self._pressure)
+                response, body = self._fetch(method, url, content, token)
             except httpx.HTTPError as error:
                 # Before anything was answered, a refused connection is a wrong address rather than a restart.
                 hopeless = diagnosis.is_permanent(error) or (diagnosis.is_refusal(error) and not self._answered)
@@ -107,6 +120,7 @@ class Transport:
                     raise diagnosis.unreachable(url, error) from error
                 continue
             self._answered = True
+            self._pressure = response.headers.get("x-ms-throttle-limit-percentage")
             if response.status_code == httpx.codes.OK:
                 return body
             if response.status_code == httpx.codes.UNAUTHORIZED and not renewed:
@@ -118,11 +132,14 @@ class Transport:
             if response.status_code not in TRANSIENT or not self._patience.wait(attempt, retry_after):
                 raise diagnosis.refused(url, response, body)
 
-    def _fetch(self, url: httpx.URL, token: str) -> tuple[httpx.Response, bytes]:
+    def _fetch(self, method: str, url: httpx.URL, content: bytes | None, token: str) -> tuple[httpx.Response, bytes]:
         deadline = time.monotonic() + self._limits.page_seconds
         chunks: list[bytes] = []
         size = 0
-        with self._client.stream("GET", url, headers={"Authorization": f"Bearer {token}"}) as response:
+        headers = {"Authorization": f"Bearer {token}"}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        with self._client.stream(method, url, headers=headers, content=content) as response:
             for chunk in response.iter_bytes():
                 chunks.append(chunk)
                 size += len(chunk)

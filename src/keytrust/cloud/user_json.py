@@ -19,6 +19,9 @@ from keytrust.errors import CloudError
 MAX_KEYS = 5_000
 """A user with more entries than this is damaged or hostile; the key list is then unknown."""
 
+NO_KEYS_PROPERTY = Unknown("no deviceKeys property")
+"""The key list of a user who was reported without one."""
+
 _LEGACY_USAGES = {NGC: NGC, "FIDO": "FIDO", "STK": "STK", "FEK": "FEK", "1": NGC, "2": "STK", "7": "FIDO", "8": "FEK"}
 
 T = TypeVar("T")
@@ -75,7 +78,7 @@ def parse_key_list(user: Mapping[str, object]) -> KeyList:
         return _parse_entries("searchableDeviceKey", user["searchableDeviceKey"], _legacy_key)
     if "deviceKeys" in user:
         return _parse_entries("deviceKeys", user["deviceKeys"], _graph_key)
-    return Unknown("no deviceKeys property")
+    return NO_KEYS_PROPERTY
 
 
 def _parse_entries(name: str, entries: object, parse_entry: Callable[[Mapping[str, object]], RegisteredKey]) -> KeyList:

@@ -32,6 +32,7 @@ class Request:
 
     path: str
     authorization: str | None
+    body: bytes = b""
 
 
 Script = Callable[[Request, int], Answer]
@@ -81,7 +82,8 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
         timeout = 20
 
         def do_GET(self) -> None:
-            request = Request(self.path, self.headers.get("Authorization"))
+            length = int(self.headers.get("Content-Length", 0))
+            request = Request(self.path, self.headers.get("Authorization"), self.rfile.read(length))
             with lock:
                 number = len(seen)
                 seen.append(request)
@@ -96,6 +98,9 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
             self.end_headers()
             self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
             self.close_connection = self.close_connection or answer.cut is not None
+
+        def do_POST(self) -> None:
+            self.do_GET()
 
         def log_message(self, *_: Any) -> None:
             pass
