@@ -8,7 +8,7 @@ from dsinternals.common.cryptography.RSAKeyMaterial import RSAKeyMaterial
 from dsinternals.common.data.hello.KeyCredential import KeyCredential as PeerCredential
 from dsinternals.system.DateTime import DateTime
 from dsinternals.system.Guid import Guid
-from impacket.examples.ntlmrelayx.utils import shadow_credentials
+from tests.support.peers import shadow_credentials
 from tests.support.world import cloud_user, dn, key, material, value
 
 from keytrust.audit.model import Code, Severity

@@ -13,7 +13,7 @@ from dsinternals.common.data.DNWithBinary import DNWithBinary
 from dsinternals.common.data.hello.KeyCredential import KeyCredential as PeerCredential
 from dsinternals.system.DateTime import DateTime
 from dsinternals.system.Guid import Guid
-from impacket.examples.ntlmrelayx.utils import shadow_credentials
+from tests.support.peers import shadow_credentials
 
 from keytrust.credential import (
     CustomKeyFlags,
