@@ -28,7 +28,10 @@ class SecuritySession(Session):
         attributes: Sequence[str],
         control: SimplePagedResultsControl | None,
     ) -> int:
-        controls = [LDAPControl(_SD_FLAGS, True, encodedControlValue=_OWNER_GROUP_DACL), *([control] if control is not None else [])]
+        controls = [
+            LDAPControl(_SD_FLAGS, True, encodedControlValue=_OWNER_GROUP_DACL),
+            *([control] if control is not None else []),
+        ]
         ticket: int = self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls)
         return ticket
 
