@@ -43,8 +43,16 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
     Raises:
         ConfigError: the file cannot be read or holds no certificate.
     """
+    # Made by hand: ssl.create_default_context is replaced, by some libraries for the whole process, with one that
+    # verifies nothing. A context for clients verifies certificate and name from the start.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        if ca_file is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(str(ca_file))
+        return context
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"the CA file {ca_file} cannot be used: {error.strerror or error}",
