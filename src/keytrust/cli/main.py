@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keytrust import __version__, interrupts
-from keytrust.cli import apply, audit, decode, demo, history, lab, plan, registry, show, signin, sync, undo
+from keytrust.cli import apply, audit, cloud, decode, demo, history, lab, plan, registry, show, signin, sync, undo
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Verbose, given
 from keytrust.cli.output import err, out, show_error
@@ -59,6 +59,7 @@ app.command("decode")(decode.decode)
 app.command("signin")(signin.signin)
 app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
+app.add_typer(cloud.app, name="cloud")
 app.add_typer(lab.app, name="lab")
 app.add_typer(registry.app, name="registry")
 

@@ -15,6 +15,7 @@ from keytrust.cloud.delta import Changes, follow
 from keytrust.cloud.diagnosis import NOT_DONE, unusable
 from keytrust.cloud.origin import root_url, shown
 from keytrust.cloud.pages import Page, spooled_items, walk
+from keytrust.cloud.probe import Probe, probe
 from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.single_users import BATCH_SIZE, Single, SingleUsers
@@ -38,7 +39,7 @@ SELECT = (
 )
 PAGE_SIZE = 999
 
-_IN_MEMORY = 8 * 2**20
+_IN_MEMORY = 2**20
 
 
 class GraphSource:
@@ -131,6 +132,11 @@ class GraphSource:
                 else:
                     raise unusable(start, f"would not say what became of user {answer.id} (status {answer.status})")
         return Changes(tuple(settled), removed, found.cursor, found.everybody)
+
+    def probe(self) -> Probe:
+        """Which ways to read keys work here. Raises ``CloudError`` if the service cannot be reached at all."""
+        with self._transport() as transport:
+            return probe(transport, self._root)
 
     def _filled(self, users: Iterator[CloudUser]) -> Iterator[CloudUser]:
         """The users; those that the collection showed without keys are asked for one by one, as long as that helps."""
