@@ -16,7 +16,8 @@ from keytrust.audit.planters import GrantCounter, Planters, Principal
 from keytrust.audit.run import Outcome, Progress, add_all, know_devices, outcome
 from keytrust.audit.subject import ATTRIBUTES, DESCRIPTOR, KEY_LINK, LowerEntry, subject_of
 from keytrust.directory.domain import PLANNED_FOR, Domain
-from keytrust.directory.security.session import SecuritySession, security_session
+from keytrust.directory.security.session import security_session
+from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 
 _SHOWN_MEMBERS = 20
@@ -56,7 +57,7 @@ def audit_domain(
     return outcome(auditor, planters)
 
 
-def _objects(session: SecuritySession, domain: Domain) -> Iterator[tuple[Subject, tuple[bytes, ...], bytes]]:
+def _objects(session: Session, domain: Domain) -> Iterator[tuple[Subject, tuple[bytes, ...], bytes]]:
     base = domain.controller.domain
     wanted = (*ATTRIBUTES, DESCRIPTOR)
     for dn, found in session.search(base, ldap.SCOPE_SUBTREE, f"(|{PLANNED_FOR}{_COMPUTERS})", wanted):
@@ -67,7 +68,7 @@ def _objects(session: SecuritySession, domain: Domain) -> Iterator[tuple[Subject
         yield subject_of(dn, entry), values, bytes((entry.get(DESCRIPTOR) or (b"",))[0])
 
 
-def _whole(session: SecuritySession, base: str, dn: str, entry: LowerEntry) -> tuple[bytes, ...]:
+def _whole(session: Session, base: str, dn: str, entry: LowerEntry) -> tuple[bytes, ...]:
     """All values of an attribute that the server gives in ranges."""
     guid = bytes((entry.get("objectguid") or (b"",))[0])
     account = session.by_guid(base, [guid]).get(guid)
@@ -76,7 +77,7 @@ def _whole(session: SecuritySession, base: str, dn: str, entry: LowerEntry) -> t
     return account.values
 
 
-def _devices(session: SecuritySession, base: str) -> Iterator[Device]:
+def _devices(session: Session, base: str) -> Iterator[Device]:
     for _, found in session.search(base, ldap.SCOPE_SUBTREE, "(objectClass=msDS-Device)", DEVICE_ATTRIBUTES):
         device = device_of({name.lower(): values for name, values in found.items()})
         if device is not None:
@@ -95,7 +96,7 @@ def _connector(domain: Domain) -> tuple[str, ...]:
     return (account.sid,)
 
 
-def _principal(session: SecuritySession, base: str, sid: str) -> Principal | None:
+def _principal(session: Session, base: str, sid: str) -> Principal | None:
     found = list(session.search(base, ldap.SCOPE_SUBTREE, f"(objectSid={sid})", ["sAMAccountName", "objectClass"]))
     if not found:
         return None

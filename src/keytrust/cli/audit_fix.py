@@ -75,8 +75,8 @@ def carry_out(
         out.print(f"[bold yellow]Held back:[/] {escape(said)}.")
         out.print(f"If these are right: [bold]--allow-removals {len(changes)}[/] for this one run.")
         return ExitCode.INCOMPLETE
-    if not yes and not ask(f"Remove these {len(changes)} values?"):
-        say("Nothing was changed.")
+    if not yes and not ask(f"Remove these {len(changes)} values?", unattended=False):
+        say("Nothing was changed. Without a terminal to ask on, --yes says that it is meant.")
         return ExitCode.OK
     with bar("removals") as progress:
         report = runs.carry_out("audit", changes, progress=lambda done: progress(done, len(changes)))

@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
     ERROR = 1
     """Could not be done; the message says what, and what was not done."""
     CHANGES = 2
-    """``plan``: there are changes to make."""
+    """``plan``: there are changes to make. ``audit``: there are findings at or above ``--fail-on``."""
     INCOMPLETE = 3
     """Carried out in part: removals were held back, or single changes failed or could not be confirmed."""
     USAGE = 64

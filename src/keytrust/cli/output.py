@@ -52,10 +52,10 @@ def show_error(error: KeytrustError, *, verbose: bool) -> None:
         err.print("[dim]-v shows the detail.[/]")
 
 
-def ask(question: str) -> bool:
-    """Ask on a terminal. Where there is none nobody can answer, and the command itself was the answer."""
+def ask(question: str, *, unattended: bool = True) -> bool:
+    """Ask on a terminal. Where there is none nobody can answer, and ``unattended`` is the answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
+        return unattended
     return err.input(f"{escape(question)} [dim]\\[y/N][/] ").strip().lower() in ("y", "yes")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import ldap
 import ldap.filter
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import LDAPControl, SimplePagedResultsControl
 from ldap.ldapobject import SimpleLDAPObject
 
 from keytrust.directory import faults
@@ -61,8 +61,17 @@ class Answer:
 class Session:
     """Reads and changes over one connection. Not for use by two threads at once."""
 
-    def __init__(self, connection: SimpleLDAPObject, server: str, page_size: int, timeout: float) -> None:
+    def __init__(
+        self,
+        connection: SimpleLDAPObject,
+        server: str,
+        page_size: int,
+        timeout: float,
+        search_controls: Sequence[LDAPControl] = (),
+    ) -> None:
+        """``search_controls`` go with every search."""
         self._connection = connection
+        self._search_controls = tuple(search_controls)
         self._closed = False
         self._page_size = page_size
         self._timeout = timeout
@@ -153,7 +162,7 @@ class Session:
         attributes: Sequence[str],
         control: SimplePagedResultsControl | None,
     ) -> int:
-        controls = [control] if control is not None else []
+        controls = [*self._search_controls, *([control] if control is not None else [])]
         with shielded():
             return int(self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls))
 

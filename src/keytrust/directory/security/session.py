@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from ldap.controls import LDAPControl, SimplePagedResultsControl
+from ldap.controls import LDAPControl
 
 from keytrust.directory.connection import connect, needs_ticket
 from keytrust.directory.kerberos import ticket_cache
@@ -17,28 +17,9 @@ _SD_FLAGS = "1.2.840.113556.1.4.801"
 _OWNER_GROUP_DACL = b"\x30\x03\x02\x01\x07"  # SEQUENCE { INTEGER 7 }
 
 
-class SecuritySession(Session):
-    """Every search asks for owner, group and DACL of ``nTSecurityDescriptor``, wherever that is asked for."""
-
-    def _send_search(
-        self,
-        base: str,
-        scope: int,
-        filter_text: str,
-        attributes: Sequence[str],
-        control: SimplePagedResultsControl | None,
-    ) -> int:
-        controls = [
-            LDAPControl(_SD_FLAGS, True, encodedControlValue=_OWNER_GROUP_DACL),
-            *([control] if control is not None else []),
-        ]
-        ticket: int = self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls)
-        return ticket
-
-
 @contextmanager
-def security_session(settings: DirectorySettings, server: str) -> Iterator[SecuritySession]:
-    """A connection of its own to ``server``.
+def security_session(settings: DirectorySettings, server: str) -> Iterator[Session]:
+    """A connection of its own to ``server``, on which every search of ``nTSecurityDescriptor`` gets all but the SACL.
 
     Raises:
         DirectoryError: it cannot be reached or signed in to.
@@ -46,6 +27,7 @@ def security_session(settings: DirectorySettings, server: str) -> Iterator[Secur
     with ExitStack() as stack:
         cache = stack.enter_context(ticket_cache(settings)) if needs_ticket(settings) else None
         connection = connect(settings, server, cache)
-        session = SecuritySession(connection, server, settings.page_size, settings.timeout)
+        flags = LDAPControl(_SD_FLAGS, True, encodedControlValue=_OWNER_GROUP_DACL)
+        session = Session(connection, server, settings.page_size, settings.timeout, [flags])
         stack.callback(session.close)
         yield session
