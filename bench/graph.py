@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from keytrust.cloud.source import Reported
 from keytrust.cloud.tokens import TokenFile
 
 USERS, FEW = 100_000, 10_000
-TARGET_CPU_SECONDS, TARGET_GROWTH = 20.0, 64.0
+TARGET_CPU_SECONDS, TARGET_GROWTH = 20.0, 32.0
 
 
 def run() -> list[BenchResult]:
@@ -52,8 +51,15 @@ def _read(url: str, token: Path, count: int) -> dict[str, float]:
         found += len(user.keys.keys)
     if found != count:
         raise RuntimeError(f"{found} keys were read, not {count}")
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": perf_counter() - began, "cpu": process_time() - used, "megabytes": memory}
+    return {"seconds": perf_counter() - began, "cpu": process_time() - used, "megabytes": _peak_megabytes()}
+
+
+def _peak_megabytes() -> float:
+    """The peak of this program alone. ``getrusage`` would count what the process that started it held at the time."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("the kernel does not tell the peak memory")
 
 
 if __name__ == "__main__":
