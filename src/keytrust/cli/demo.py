@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from pathlib import Path
 
 import typer
 from rich.markup import escape
@@ -99,6 +102,8 @@ def _show_denials(show: Demo) -> None:
 
 def _next(lab: Lab) -> None:
     _step("What to try next")
+    if shutil.which("keytrust") is None:
+        out.print(f"  export PATH={Path(sys.executable).parent}:$PATH", soft_wrap=True)
     out.print(f"  export KEYTRUST_CONFIG={lab.spec.config}", soft_wrap=True)
     for command, what in (
         ("keytrust show demo-alice", "her keys, and who wrote them"),
