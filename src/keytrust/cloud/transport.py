@@ -52,13 +52,13 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
             context.load_default_certs()
         else:
             context.load_verify_locations(str(ca_file))
-        return context
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"the CA file {ca_file} cannot be used: {error.strerror or error}",
             not_done="no connection was made",
             remedy="give a readable file of PEM certificates",
         ) from error
+    return context
 
 
 class Transport:

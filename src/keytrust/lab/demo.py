@@ -24,8 +24,8 @@ from keytrust.registry.database import Database
 from keytrust.registry.devices import register_device
 from keytrust.registry.from_directory import import_domain
 from keytrust.signin import Refusal, SigninResult, load_private_key, sign_in
-from keytrust.sync.report import RunReport
 from keytrust.sync.journal import Outcome
+from keytrust.sync.report import RunReport
 
 KEYED = ("alice", "bob", "carol", "dan")
 """Users who register a key; carol is an inetOrgPerson, which Entra Connect's rule misses."""
