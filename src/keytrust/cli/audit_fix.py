@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from rich.markup import escape
-
 from keytrust.audit.model import Code, Finding, InspectedValue, Subject
 from keytrust.audit.rules import Registered
-from keytrust.cli.audit_view import safe
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import ask, bar, out, say, table
+from keytrust.cli.output import ask, bar, out, safe, say, table
 from keytrust.cli.plan_view import SHOWN, exit_code, show_report
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.policy import Policy
@@ -72,7 +69,7 @@ def carry_out(
     limit = policy.removals_allowed(keys, allow_removals)
     if len(changes) > limit:
         said = f"{len(changes)} removals exceed the limit of {limit} for one run ({keys} keys), so none is made"
-        out.print(f"[bold yellow]Held back:[/] {escape(said)}.")
+        out.print(f"[bold yellow]Held back:[/] {safe(said)}.")
         out.print(f"If these are right: [bold]--allow-removals {len(changes)}[/] for this one run.")
         return ExitCode.INCOMPLETE
     if not yes and not ask(f"Remove these {len(changes)} values?", unattended=False):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
-
-from rich.markup import escape
 
 from keytrust.audit.catalogue import CATALOGUE
 from keytrust.audit.model import Code, Severity
 from keytrust.audit.report.result import Result
 from keytrust.audit.report.whfbtools import counters
-from keytrust.cli.output import out, say, table
+from keytrust.cli.output import out, safe, say, table
 
 SHOWN = 50
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _STYLES = {
     **{Severity.CRITICAL: "bold white on red", Severity.HIGH: "bold red", Severity.MEDIUM: "yellow"},
     **{Severity.LOW: "cyan", Severity.INFO: "dim"},
@@ -39,11 +35,6 @@ def show_result(result: Result) -> None:
     _closing(result)
 
 
-def safe(text: str) -> str:
-    """A text from the directory for the terminal: no markup, and no invisible characters."""
-    return escape(_INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
-
-
 def say_counters(result: Result) -> None:
     """The counters of WHfBTools, on standard error."""
     for line in counters(result.outcome.census, orphans_known=bool(result.outcome.devices)):
@@ -59,8 +50,8 @@ def _meanings(result: Result) -> None:
 
 def _meaning(code: Code, number: int) -> None:
     entry = CATALOGUE[code]
-    out.print(f"\n[bold]{code}[/] ({number:,}): {escape(entry.meaning)}")
-    out.print(f"[dim]What to do: {escape(entry.remedy)}[/]")
+    out.print(f"\n[bold]{code}[/] ({number:,}): {safe(entry.meaning)}")
+    out.print(f"[dim]What to do: {safe(entry.remedy)}[/]")
 
 
 def _closing(result: Result) -> None:
@@ -73,4 +64,4 @@ def _closing(result: Result) -> None:
         f"{census.values:,} values, {census.user_keys:,} Windows Hello keys, {census.roca:,} ROCA-weak."
     )
     for sentence in result.not_checked():
-        out.print(f"[yellow]Not checked:[/] {escape(sentence)}")
+        out.print(f"[yellow]Not checked:[/] {safe(sentence)}")

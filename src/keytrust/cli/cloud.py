@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import typer
-from rich.markup import escape
 
 from keytrust.cli.options import Config, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, table
+from keytrust.cli.output import out, print_json, safe, table
 from keytrust.cli.wiring import key_source
 from keytrust.cloud.graph import GraphSource
 from keytrust.errors import CloudError, ConfigError
@@ -33,11 +32,11 @@ def check(json: Json = False, config: Config = None, verbose: Verbose = False) -
     else:
         shown = table("way", "works", "good for", "permission", "seen")
         for way in found.ways:
-            shown.add_row(way.name, _WORKS[way.works], way.use, way.permission, escape(way.seen))
+            shown.add_row(way.name, _WORKS[way.works], way.use, way.permission, safe(way.seen))
         out.print(shown)
         for way in found.ways:
             if way.grant:
-                out.print(f"\n[bold]{way.name}[/] {escape(way.grant)}")
+                out.print(f"\n[bold]{way.name}[/] {safe(way.grant)}")
     if not found.keys_readable:
         raise CloudError(
             f"no way to read keys works at {source.name}",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
-
-from keytrust.cli.output import out, table
+from keytrust.cli.output import out, safe, table
 from keytrust.credential import (
     ENTRY_NAMES,
     KeyCredential,
@@ -107,11 +105,11 @@ def show_credential(credential: KeyCredential, dn: str | None = None) -> None:
         ("Entries", ", ".join(f"{_entry_name(number)} {len(value)}" for number, value in credential.entries)),
     ):
         if text:
-            rows.add_row(f"[bold]{name}[/]", escape(text or ""))
+            rows.add_row(f"[bold]{name}[/]", safe(text or ""))
     out.print(rows)
     problems = credential.problems()
     for problem in problems:
-        out.print(f"[yellow]{problem.code}[/] {escape(problem.message)}")
+        out.print(f"[yellow]{problem.code}[/] {safe(problem.message)}")
     if not problems:
         out.print("[green]Intact[/]: KeyID and KeyHash are right, every entry is as it should be.")
 

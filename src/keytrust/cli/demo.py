@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 
 import typer
-from rich.markup import escape
 
 from keytrust import config as configuration
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Verbose
-from keytrust.cli.output import out, say, table
+from keytrust.cli.output import out, safe, say, table
 from keytrust.cli.plan_view import show_plan, show_report
 from keytrust.cli.wiring import open_runs
 from keytrust.lab import Lab, registry_service
@@ -95,7 +94,7 @@ def _show_denials(show: Demo) -> None:
             denial.upn.split("@")[0],
             denial.what,
             "[green]refused[/]" if denial.as_expected else "[red]NOT AS IT MUST BE[/]",
-            escape(answer),
+            safe(answer),
         )
     out.print(rows)
 
@@ -115,7 +114,7 @@ def _next(lab: Lab) -> None:
 
 
 def _step(title: str) -> None:
-    out.print(f"\n[bold cyan]== {escape(title)}[/]")
+    out.print(f"\n[bold cyan]== {safe(title)}[/]")
 
 
 def _yes(yes: bool) -> str:

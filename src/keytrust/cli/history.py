@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from keytrust.cli.options import Config, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, table
+from keytrust.cli.output import out, print_json, safe, table
 from keytrust.store.database import open_store
 from keytrust.sync.journal import Journal
 
@@ -24,8 +23,10 @@ def history(
     """List the runs, newest first, or one run's changes."""
     journal = Journal(open_store(settings().store.url))
     if verify:
-        rows = journal.verify()
+        rows, digest = journal.verify()
         out.print(f"The journal verifies: {rows:,} rows, an unbroken chain.")
+        out.print(f"Head: row {rows} {digest.hex()}", soft_wrap=True)
+        out.print("[dim]Note it elsewhere: rows cut off the end leave a chain that verifies.[/]")
     elif run is not None:
         _one(journal, run, json)
     else:
@@ -41,7 +42,7 @@ def _all(journal: Journal, json: bool) -> None:
     for each in runs:
         result = each.result or "did not end: it was killed, or runs still"
         kind = f"{each.kind} of {each.undoes}" if each.undoes else each.kind
-        rows.add_row(each.id, kind, each.domain, each.server, escape(result))
+        rows.add_row(each.id, kind, each.domain, each.server, safe(result))
     out.print(rows if runs else "No run yet.")
 
 
@@ -72,9 +73,9 @@ def _one(journal: Journal, run: str, json: bool) -> None:
         rows.add_row(
             entry.at[:19].replace("T", " "),
             entry.change.action,
-            escape(entry.change.account.name),
+            safe(entry.change.account.name),
             entry.change.key_id.hex()[:16] + "…",
             entry.outcome or "not known",
-            escape(entry.detail or entry.change.reason),
+            safe(entry.detail or entry.change.reason),
         )
     out.print(rows)

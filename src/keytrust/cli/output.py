@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from keytrust.errors import KeytrustError
 
 Count = Callable[[int], None]
 
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
@@ -24,6 +27,16 @@ err = Console(stderr=True, highlight=False)
 def print_json(data: Any) -> None:
     """One JSON document on standard output, and nothing else there."""
     sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+
+
+def safe(text: str) -> str:
+    """A text of somebody else's for the terminal: no markup, and no invisible characters that steer it."""
+    return escape(_INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+
+
+def safe_lines(text: str) -> str:
+    """As ``safe``, for a text of several lines."""
+    return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def table(*columns: str) -> Table:
@@ -36,18 +49,18 @@ def table(*columns: str) -> Table:
 
 def say(text: str) -> None:
     """One line for people, on standard error, so that standard output stays clean for ``--json`` and pipes."""
-    err.print(escape(text))
+    err.print(safe_lines(text))
 
 
 def show_error(error: KeytrustError, *, verbose: bool) -> None:
     """An error's three sentences, and with ``-v`` the detail behind it."""
-    err.print(f"[bold red]Error:[/] {escape(_sentence(error.message))}", soft_wrap=True)
+    err.print(f"[bold red]Error:[/] {safe(_sentence(error.message))}", soft_wrap=True)
     if error.not_done:
-        err.print(f"[bold]Not done:[/] {escape(_sentence(error.not_done))}", soft_wrap=True)
+        err.print(f"[bold]Not done:[/] {safe(_sentence(error.not_done))}", soft_wrap=True)
     if error.remedy:
-        err.print(f"[bold]What to do:[/] {escape(_sentence(error.remedy))}", soft_wrap=True)
+        err.print(f"[bold]What to do:[/] {safe(_sentence(error.remedy))}", soft_wrap=True)
     if error.detail and verbose:
-        err.print(f"[dim]Detail:[/] {escape(error.detail)}", soft_wrap=True)
+        err.print(f"[dim]Detail:[/] {safe_lines(error.detail)}", soft_wrap=True)
     elif error.detail:
         err.print("[dim]-v shows the detail.[/]")
 
@@ -56,7 +69,7 @@ def ask(question: str, *, unattended: bool = True) -> bool:
     """Ask on a terminal. Where there is none nobody can answer, and ``unattended`` is the answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return unattended
-    return err.input(f"{escape(question)} [dim]\\[y/N][/] ").strip().lower() in ("y", "yes")
+    return err.input(f"{safe(question)} [dim]\\[y/N][/] ").strip().lower() in ("y", "yes")
 
 
 @contextmanager
@@ -72,7 +85,7 @@ def counting(*what: str) -> Iterator[list[Count]]:
         disable=not err.is_terminal,
     )
     with progress:
-        tasks = [progress.add_task(escape(each), total=None) for each in what]
+        tasks = [progress.add_task(safe(each), total=None) for each in what]
         yield [lambda done, task=task: progress.update(task, completed=done) for task in tasks]  # type: ignore[misc]
 
 
@@ -89,7 +102,7 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
         disable=not err.is_terminal,
     )
     with progress:
-        task = progress.add_task(escape(what), total=None)
+        task = progress.add_task(safe(what), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 

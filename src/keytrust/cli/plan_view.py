@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.markup import escape
-
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import out, table
+from keytrust.cli.output import out, safe, safe_lines, table
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import Action, Change, Plan
 from keytrust.sync.report import RunReport
@@ -23,12 +21,14 @@ def show_plan(plan: Plan) -> None:
     if plan.changes:
         _changes(plan.changes)
     if plan.held:
-        out.print(f"\n[bold yellow]Held back:[/] {escape(plan.held_because)}.")
+        out.print(f"\n[bold yellow]Held back:[/] {safe(plan.held_because)}.")
         _changes(plan.held)
         out.print(f"If these are right: [bold]--allow-removals {len(plan.held)}[/] for this one run.")
     _sentences("Conflicts, left alone until a person resolves them", [c.sentence for c in plan.conflicts])
     _sentences("Refused keys", [r.sentence for r in plan.refusals])
-    out.print(("\n" if plan.changes or plan.held or plan.conflicts or plan.refusals else "") + escape(summary(plan)))
+    out.print(
+        ("\n" if plan.changes or plan.held or plan.conflicts or plan.refusals else "") + safe_lines(summary(plan))
+    )
 
 
 def summary(plan: Plan) -> str:
@@ -58,11 +58,9 @@ def show_report(report: RunReport) -> None:
     """What became of a run."""
     for result in [r for r in report.results if r.outcome is not Outcome.CONFIRMED][:SHOWN]:
         detail = f": {result.detail}" if result.detail else ""
-        out.print(
-            f"[yellow]{result.outcome}[/] {escape(f'{result.change.action} {result.change.account.name}{detail}')}"
-        )
+        out.print(f"[yellow]{result.outcome}[/] {safe(f'{result.change.action} {result.change.account.name}{detail}')}")
     if report.stopped_because:
-        out.print(f"[bold red]Stopped:[/] {escape(report.stopped_because)}.")
+        out.print(f"[bold red]Stopped:[/] {safe(report.stopped_because)}.")
     added = report.count(Outcome.CONFIRMED, Action.ADD)
     removed = report.count(Outcome.CONFIRMED, Action.REMOVE)
     rest = len(report.results) - added - removed
@@ -102,7 +100,7 @@ def _changes(changes: tuple[Change, ...]) -> None:
     rows = table("Change", "Account", "Key", "Why")
     for change in changes[:SHOWN]:
         rows.add_row(
-            _SIGN[change.action], escape(change.account.name), change.key_id.hex()[:16] + "…", escape(change.reason)
+            _SIGN[change.action], safe(change.account.name), change.key_id.hex()[:16] + "…", safe(change.reason)
         )
     out.print(rows)
     if len(changes) > SHOWN:
@@ -114,6 +112,6 @@ def _sentences(title: str, sentences: list[str]) -> None:
         return
     out.print(f"\n[bold yellow]{title}:[/]")
     for sentence in sentences[:SHOWN]:
-        out.print(f"  {escape(sentence)}")
+        out.print(f"  {safe(sentence)}")
     if len(sentences) > SHOWN:
         out.print(f"  [dim]… and {len(sentences) - SHOWN:,} more (--json shows all).[/]")

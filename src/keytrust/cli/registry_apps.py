@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from cryptography import x509
-from rich.markup import escape
 
 from keytrust.cli.options import Config, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, say, table
+from keytrust.cli.output import out, print_json, safe, say, table
 from keytrust.errors import RegistryError
 from keytrust.registry import clock
 
@@ -79,7 +78,7 @@ def list_(json: Json = False, config: Config = None, verbose: Verbose = False) -
         return
     shown = table("client id", "name", "roles", "proves itself by", "entered")
     for each in found:
-        shown.add_row(*(escape(str(value)) for value in each.values()))
+        shown.add_row(*(safe(str(value)) for value in each.values()))
     out.print(shown)
 
 
@@ -95,7 +94,7 @@ def remove(client_id: str, config: Config = None, verbose: Verbose = False) -> N
                 not_done="Nothing was removed",
                 remedy="keytrust registry app list shows them",
             )
-    out.print(f"Removed {escape(client_id)}.")
+    out.print(f"Removed {safe(client_id)}.")
 
 
 def _open() -> Database:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from keytrust.cli.credential_view import credential_json, key_text, source_text, time_text, usage_text
 from keytrust.cli.options import Config, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, table
+from keytrust.cli.output import out, print_json, safe, table
 from keytrust.cli.wiring import open_runs
 from keytrust.directory.account import Account, guid_text
 from keytrust.sync.journal import Journal, JournalEntry
@@ -31,10 +30,10 @@ def show(
             return
         state = "enabled" if account.enabled else "[yellow]disabled[/]"
         out.print(
-            f"[bold]{escape(account.name)}[/]  {escape(account.upn or '')}  {state}"
+            f"[bold]{safe(account.name)}[/]  {safe(account.upn or '')}  {state}"
             + ("  [yellow]privileged (adminCount=1)[/]" if account.protected else "")
         )
-        out.print(f"[dim]{escape(account.dn)}\n{account.sid}  {guid_text(account.guid)}[/]\n")
+        out.print(f"[dim]{safe(account.dn)}\n{account.sid}  {guid_text(account.guid)}[/]\n")
         _show_keys(account, keys, runs.journal)
         _show_history(runs.journal.entries(guid=account.guid))
 
@@ -53,16 +52,16 @@ def _show_key(key: StoredKey, run: str | None) -> None:
     writer = f"by keytrust, run {run}" if run else "[yellow]by somebody else, kept[/]"
     if credential is None:
         shown = key.raw[:60].decode("utf-8", "replace")
-        out.print(f"[yellow]Unreadable value[/] {escape(shown)}{'…' if len(key.raw) > 60 else ''}")
+        out.print(f"[yellow]Unreadable value[/] {safe(shown)}{'…' if len(key.raw) > 60 else ''}")
         out.print(f"  written  {writer}")
         return
-    out.print(f"[bold]Key {(credential.key_id or b'').hex()[:16]}…[/]  {escape(key_text(credential))}")
+    out.print(f"[bold]Key {(credential.key_id or b'').hex()[:16]}…[/]  {safe(key_text(credential))}")
     out.print(f"  usage    {usage_text(credential)}, source {source_text(credential)}")
     out.print(f"  device   {credential.device_id or 'not said'}")
     out.print(f"  created  {time_text(credential.created) or 'not said'}")
     out.print(f"  written  {writer}")
     for problem in credential.problems():
-        out.print(f"  [yellow]{problem.code}[/] {escape(problem.message)}")
+        out.print(f"  [yellow]{problem.code}[/] {safe(problem.message)}")
 
 
 def _show_history(entries: list[JournalEntry]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Json, Verbose, Yes, settings
-from keytrust.cli.output import ask, bar, out, print_json, say, table
+from keytrust.cli.output import ask, bar, out, print_json, safe, say, table
 from keytrust.cli.plan_view import SHOWN, exit_code, report_json, show_report
 from keytrust.cli.wiring import open_runs
 
@@ -32,12 +31,12 @@ def undo(
         if not json:
             rows = table("Change", "Account", "Key")
             for change in plan.changes[:SHOWN]:
-                rows.add_row(change.action, escape(change.account.name), change.key_id.hex()[:16] + "…")
+                rows.add_row(change.action, safe(change.account.name), change.key_id.hex()[:16] + "…")
             out.print(rows if plan.changes else f"Run {undone} left nothing to take back.")
             if len(plan.changes) > SHOWN:
                 out.print(f"[dim]… and {len(plan.changes) - SHOWN:,} more.[/]")
             for sentence in plan.conflicts:
-                out.print(f"[yellow]conflict[/] {escape(sentence)}")
+                out.print(f"[yellow]conflict[/] {safe(sentence)}")
         report = None
         if plan.changes and not dry_run:
             if not yes and not ask(f"Make these {len(plan.changes)} changes?"):

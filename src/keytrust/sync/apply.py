@@ -26,8 +26,8 @@ CHUNK = 64
 """Changes whose intents are committed together; one disk flush for each chunk."""
 ATTEMPTS = 5
 """How often a change is sent when the server is busy or the connection dies."""
-DENIED_IN_A_ROW = 3
-"""After so many refused for lack of rights, with none accepted, the fault is taken to be ours and not the accounts'."""
+DENIED_AT_FIRST = 3
+"""After so many refused for lack of rights, with none accepted yet, the fault is taken to be ours and not the accounts'."""
 
 
 class Writer(Protocol):
@@ -189,7 +189,7 @@ class _Engine:
         else:
             self._denied += answer.denied
             self._fail(sent, answer.detail)
-            if self._denied >= DENIED_IN_A_ROW and not self._accepted:
+            if self._denied >= DENIED_AT_FIRST and not self._accepted:
                 raise _StopError(
                     f"{self._writer.server} denies every change: the connector account lacks the right to write"
                     " msDS-KeyCredentialLink. Add it to Key Admins, see docs/permissions.md"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -63,8 +64,12 @@ def save(plan: Plan, path: Path) -> None:
         PlanError: it cannot be written.
     """
     try:
-        path.touch(mode=0o600, exist_ok=True)
-        path.write_text(json.dumps(to_json(plan), indent=2) + "\n", encoding="ascii")
+        # Beside it first: the plan is there whole or not at all, and its owner's only, whatever was there before.
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(json.dumps(to_json(plan), indent=2) + "\n")
+        partial.replace(path)
     except OSError as error:
         raise PlanError(f"The plan cannot be written to {path}: {error.strerror}.") from error
 
