@@ -27,7 +27,7 @@ CHUNK = 64
 ATTEMPTS = 5
 """How often a change is sent when the server is busy or the connection dies."""
 DENIED_AT_FIRST = 3
-"""After so many refused for lack of rights, with none accepted yet, the fault is taken to be ours and not the accounts'."""
+"""After so many refused for lack of rights and none accepted yet, the fault is taken to be ours, not the accounts'."""
 
 
 class Writer(Protocol):
