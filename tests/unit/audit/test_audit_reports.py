@@ -172,3 +172,7 @@ class TestBaselineFile:
     def test_a_baseline_that_cannot_be_written_leaves_the_former(self, tmp_path: Path) -> None:
         with result_of(hostile()) as result, pytest.raises(AuditError, match="cannot be written"):
             baseline.save(tmp_path / "none" / "baseline", result.findings)
+
+
+def test_orphaned_keys_that_were_not_looked_for_are_not_said_to_be_none() -> None:
+    assert "<b>not checked</b><span>orphaned keys</span>" in written(Format.HTML, hostile())

@@ -72,14 +72,14 @@ def _page(result: Result, kept: dict[Code, list[Finding]]) -> Iterator[str]:
     yield (
         '<section class="facts">'
         + "".join(
-            f"<div><b>{number:,}</b><span>{what}</span></div>"
+            f"<div><b>{'not checked' if number is None else f'{number:,}'}</b><span>{what}</span></div>"
             for number, what in (
                 (census.users, "users scanned"),
                 (census.users_with_keys, "users with keys"),
                 (census.computers_with_keys, "computers with keys"),
                 (census.values, "values read"),
                 (census.roca, "ROCA-weak keys"),
-                (census.orphaned, "orphaned keys"),
+                (census.orphaned if result.outcome.devices else None, "orphaned keys"),
             )
         )
         + "</section>"
