@@ -16,7 +16,7 @@ from keytrust.audit.planters import GrantCounter, Planters, Principal
 from keytrust.audit.run import Outcome, Progress, add_all, know_devices, outcome
 from keytrust.audit.subject import ATTRIBUTES, DESCRIPTOR, KEY_LINK, LowerEntry, subject_of
 from keytrust.directory.domain import PLANNED_FOR, Domain
-from keytrust.directory.security.session import security_session
+from keytrust.directory.security.control import OWNER_GROUP_DACL
 from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 
@@ -38,8 +38,7 @@ def audit_domain(
     Raises:
         DirectoryError: it could not be read to the end.
     """
-    server = domain.controller.host
-    with security_session(domain.settings, server) as session:
+    with domain.session([OWNER_GROUP_DACL]) as session:
         know_devices(auditor, list(_devices(session, domain.controller.domain)), domain.name)
         vendor = Vendor.SAMBA if domain.controller.samba else Vendor.WINDOWS
         auditor.context = replace(auditor.context, vendor=auditor.context.vendor or vendor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +12,7 @@ from typing import TypeVar
 import ldap
 import ldap.dn
 import ldap.filter
+from ldap.controls import LDAPControl
 
 from keytrust.credential import Dialect
 from keytrust.directory.account import KEY_LINK, Account, sid_text
@@ -80,8 +81,8 @@ class Domain:
         """The form in which to write key credentials here."""
         return self.controller.dialect(self.settings.dialect)
 
-    def session(self) -> Session:
-        """A new connection to the first configured server that answers.
+    def session(self, search_controls: Sequence[LDAPControl] = ()) -> Session:
+        """A new connection to the first configured server that answers; ``search_controls`` go with every search.
 
         Raises:
             DirectoryError: none does; one server's cause is told, or that of each.
@@ -93,7 +94,7 @@ class Domain:
             except DirectoryError as error:
                 faults.append(error)
                 continue
-            return Session(connection, server, self.settings.page_size, self.settings.timeout)
+            return Session(connection, server, self.settings.page_size, self.settings.timeout, search_controls)
         if len(faults) == 1:
             raise faults[0]
         raise DirectoryError(
