@@ -10,14 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.postgres import PostgresServer, postgres_server
 
 from keytrust.errors import LabError
 from keytrust.lab import Lab, LabSpec, LabUser
 
 MakeUser = Callable[..., LabUser]
 
-# Some test in every session uses this lab; beside it a demo's lab, of another name and address, can run.
-_SHARED = LabSpec(name="test", realm="TEST.EXAMPLE", netbios="TEST", address="127.20.0.1")
+# Some test in every session uses this lab; beside it a demo's lab, of another name and address, can run. Checkouts
+# whose labs differ are kept apart by giving each a number.
+_NUMBER = int(os.environ.get("KEYTRUST_TEST_LAB", "0"))
+_SHARED = LabSpec(
+    name=f"test{_NUMBER or ''}",
+    realm=f"TEST{_NUMBER or ''}.EXAMPLE",
+    netbios=f"TEST{_NUMBER or ''}",
+    address=f"127.20.{_NUMBER}.1",
+)
 
 
 def _report(line: str) -> None:
@@ -101,3 +109,26 @@ def make_user(lab: Lab) -> Iterator[MakeUser]:
 def connector_config(lab: Lab) -> Path:
     """The ``keytrust.toml`` of the shared lab."""
     return lab.spec.config
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this session."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> Iterator[str]:
+    """The URL of a new, empty PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new, empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/test.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

@@ -5,27 +5,23 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select
+from sqlalchemy import Connection, Engine, insert, make_url, select
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
+from keytrust.database import UnknownVersionError, make_engine, migrate, writing
 from keytrust.errors import RegistryError
 from keytrust.registry import tables
 
-_BUSY_SECONDS = 30
 _ATTEMPTS = 5
 
 T = TypeVar("T")
 
 
 class Database:
-    """An open registry database.
-
-    A transaction of ``write`` is durable when its block has ended: SQLite commits with ``synchronous=FULL`` (an fsync
-    of the write-ahead log), PostgreSQL with its default ``synchronous_commit``.
-    """
+    """An open registry database. A transaction of ``write`` is durable when its block has ended."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -44,7 +40,7 @@ class Database:
         """
         try:
             parsed = make_url(url)
-            engine = create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+            engine = make_engine(parsed)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
             raise RegistryError(
                 "the registry's database URL cannot be used",
@@ -53,11 +49,9 @@ class Database:
                 detail=type(error).__name__,
             ) from None
         database = cls(engine)
-        if database._sqlite:
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
         try:
-            database.transact(database._create_tables)
+            migrate(engine, "keytrust.registry", tables.HEAD)
+            database.instance = database.transact(_instance)
         except SQLAlchemyError as error:
             engine.dispose()
             shown = parsed.render_as_string(hide_password=True)
@@ -67,9 +61,14 @@ class Database:
                 remedy="check that it exists, is a registry's, and may be written by this user",
                 detail=str(error.__cause__ or error),
             ) from error
-        except RegistryError:
+        except UnknownVersionError as error:
             engine.dispose()
-            raise
+            raise RegistryError(
+                f"the registry's database was made by a newer keytrust: its tables have version {error},"
+                f" this program knows {tables.HEAD}",
+                not_done="the registry was not started, the database was not changed",
+                remedy="run the newer version, or restore the backup that was made before the upgrade",
+            ) from error
         return database
 
     def close(self) -> None:
@@ -85,15 +84,8 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; committed durably when the block ends, rolled back when it raises."""
-        if not self._sqlite:
-            with self.engine.begin() as connection:
-                yield connection
-            return
-        with self._writer, self.engine.connect() as connection:
-            # The lock is taken at the start: a reader that turns writer would fail if another had written meanwhile.
-            connection.execution_options(keytrust_begin="BEGIN IMMEDIATE")
-            with connection.begin():
-                yield connection
+        with self._writer if self._sqlite else nullcontext(), writing(self.engine) as connection:
+            yield connection
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction; again if another one got in its way in the same moment.
@@ -110,16 +102,9 @@ class Database:
         with self.write() as connection:
             return work(connection)
 
-    def _create_tables(self, connection: Connection) -> None:
-        tables.metadata.create_all(connection)
-        version = _meta(connection, "schema", tables.SCHEMA_VERSION)
-        if version != tables.SCHEMA_VERSION:
-            raise RegistryError(
-                f"the registry's database has tables of version {version}, not {tables.SCHEMA_VERSION}",
-                not_done="the registry was not started, the database was not changed",
-                remedy="run the version of keytrust that made it, or migrate it",
-            )
-        self.instance = _meta(connection, "instance", str(uuid.uuid4()))
+
+def _instance(connection: Connection) -> str:
+    return _meta(connection, "instance", str(uuid.uuid4()))
 
 
 def _meta(connection: Connection, name: str, initial: str) -> str:
@@ -129,17 +114,3 @@ def _meta(connection: Connection, name: str, initial: str) -> str:
         connection.execute(insert(tables.meta).values(name=name, value=initial))
         return initial
     return str(value)
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql(connection.get_execution_options().get("keytrust_begin", "BEGIN"))

@@ -16,7 +16,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = "1"
+HEAD = "0001"
+"""The newest revision in ``registry/migrations``."""
 
 metadata = MetaData(
     naming_convention={

@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from keytrust.database import UnknownVersionError, make_engine, migrate
 from keytrust.errors import StoreError
-from keytrust.store.tables import metadata
+from keytrust.store.tables import HEAD
 
 NOT_DONE = "Nothing was changed in the directory: no change is made that cannot be journaled first."
 _ADVISORY_LOCK = 0x6B657974  # "keyt"
@@ -34,11 +34,17 @@ def open_store(url: str) -> Engine:
         ) from error
     if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
         _private_file(Path(parsed.database))
-    engine = create_engine(parsed, hide_parameters=True)
-    if parsed.get_backend_name() == "sqlite":
-        event.listen(engine, "connect", _durable)
+    engine = make_engine(parsed)
     with store_faults(engine):
-        metadata.create_all(engine)
+        try:
+            migrate(engine, "keytrust.store", HEAD)
+        except UnknownVersionError as error:
+            raise StoreError(
+                f"The store {engine.url.render_as_string(hide_password=True)} was made by a newer keytrust"
+                f" (its tables have version {error}, this program knows {HEAD}).",
+                not_done=NOT_DONE,
+                remedy="Run the newer version, or restore the backup that was made before the upgrade.",
+            ) from error
     return engine
 
 
@@ -115,10 +121,3 @@ def _private_file(path: Path) -> None:
             not_done=NOT_DONE,
             remedy="Check url in [store], and the folder's owner and mode.",
         ) from error
-
-
-def _durable(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
+HEAD = "0001"
+"""The newest revision in ``store/migrations``."""
+
 metadata = MetaData()
 
 runs = Table(

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
 
+from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.tables import journal, runs
@@ -100,7 +101,7 @@ class Journal:
             "operator": operator,
             "undoes": undoes,
         }
-        with store_faults(self._engine), self._engine.begin() as connection:
+        with store_faults(self._engine), writing(self._engine) as connection:
             connection.execute(insert(runs), row)
         return run
 
@@ -142,14 +143,14 @@ class Journal:
     def finish_run(self, run: str, result: str) -> None:
         """Close a run with one line on how it ended."""
         now = datetime.now(UTC).isoformat()
-        with store_faults(self._engine), self._engine.begin() as connection:
+        with store_faults(self._engine), writing(self._engine) as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(finished=now, result=result))
 
     def _append(self, run: str, rows: list[dict[str, Any]]) -> list[int]:
         if not rows:
             return []
         now = datetime.now(UTC).isoformat()
-        with store_faults(self._engine), self._engine.begin() as connection:
+        with store_faults(self._engine), writing(self._engine) as connection:
             _serialise_appends(connection)
             seq, digest = _tail(connection)
             full: list[dict[str, Any]] = []
@@ -251,9 +252,7 @@ class Journal:
 
 def _serialise_appends(connection: Connection) -> None:
     """Let one appender in at a time, so that each continues the chain where the one before it ended."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
+    if connection.dialect.name != "sqlite":  # there, every writing transaction has the database to itself
         connection.exec_driver_sql("LOCK TABLE journal IN EXCLUSIVE MODE")
 
 

@@ -1,0 +1,55 @@
+"""SQLAlchemy engines whose commits are durable and whose transactions begin where we say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+_BUSY_SECONDS = 30
+_BEGIN = "keytrust_begin"
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine for SQLite or PostgreSQL.
+
+    A transaction is durable when its commit returns: SQLite commits with ``synchronous=FULL`` (an fsync of the
+    write-ahead log), PostgreSQL with its default ``synchronous_commit``.
+
+    Raises:
+        ArgumentError, NoSuchModuleError, ImportError: there is no such database, or its driver is not installed.
+    """
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """A transaction that writes: committed durably when the block ends, rolled back when it raises.
+
+    On SQLite it holds the write lock from its start: a reader that turns writer fails if another wrote meanwhile.
+    """
+    with engine.connect() as connection:
+        connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+        with connection.begin():
+            yield connection
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say so, not where the driver guesses
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))

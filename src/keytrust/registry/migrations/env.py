@@ -1,0 +1,15 @@
+"""How Alembic runs these revisions: on the connection, and in the transaction, that ``database.migrate`` gives it."""
+
+from alembic import context
+
+from keytrust.registry.tables import metadata
+
+given = context.config.attributes
+context.configure(
+    connection=given["connection"],
+    version_table=given["version_table"],
+    target_metadata=metadata,
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

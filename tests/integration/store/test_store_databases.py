@@ -1,0 +1,57 @@
+"""The store does the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import pytest
+
+from keytrust.errors import StoreError
+from keytrust.store.database import open_store, run_lock
+from keytrust.sync.journal import Journal, Outcome
+from keytrust.sync.model import AccountRef, Action, Change
+
+ACCOUNT = AccountRef(b"\1" * 16, "CN=a,DC=x", "S-1-5-21-1-2-3-1000", "a")
+
+
+def _change(number: int) -> Change:
+    return Change(Action.ADD, ACCOUNT, b"B:4:%04X:CN=a,DC=x" % number, bytes(32), "test")
+
+
+def test_the_journal_keeps_what_it_was_given(database_url: str) -> None:
+    journal = Journal(open_store(database_url))
+    run = journal.start_run("sync", domain="d", domain_sid="s", server="dc", source="c", operator="o")
+    (first, second) = journal.intend(run, "dc", [_change(1), _change(2)])
+    journal.conclude(run, [(first, Outcome.CONFIRMED, ""), (second, Outcome.FAILED, "no")])
+    journal.finish_run(run, "done")
+    assert [entry.outcome for entry in journal.entries(run=run)] == [Outcome.CONFIRMED, Outcome.FAILED]
+    assert journal.wrote(ACCOUNT.guid, _change(1).value) == run
+    assert journal.wrote(ACCOUNT.guid, _change(2).value) is None
+    assert journal.verify()[0] == 4
+
+
+def test_appends_of_several_processes_make_one_chain(database_url: str) -> None:
+    journal = Journal(open_store(database_url))
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append, args=(database_url, number)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert journal.verify()[0] == 3 * 20
+
+
+def _append(url: str, number: int) -> None:
+    journal = Journal(open_store(url))
+    run = journal.start_run(f"r{number}", domain="d", domain_sid="s", server="dc", source="c", operator="o")
+    for each in range(20):
+        journal.intend(run, "dc", [_change(each)])
+
+
+def test_one_run_at_a_time(database_url: str) -> None:
+    one, two = open_store(database_url), open_store(database_url)
+    with run_lock(one), pytest.raises(StoreError, match="Another keytrust run"), run_lock(two):
+        pass
+    with run_lock(two):
+        pass

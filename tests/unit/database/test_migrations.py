@@ -1,0 +1,87 @@
+"""Tables are made and upgraded once, whoever comes at the same time."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import make_url, text
+
+from keytrust.database import make_engine, migrate
+from keytrust.errors import RegistryError, StoreError
+from keytrust.registry.database import Database
+from keytrust.store.database import open_store
+from keytrust.sync.journal import Journal
+
+PACKAGES = ["keytrust.store", "keytrust.registry"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_the_migrations_make_the_tables_that_the_program_uses(package: str, tmp_path: Path) -> None:
+    tables = importlib.import_module(f"{package}.tables")
+    engine = make_engine(make_url(f"sqlite:///{tmp_path}/made.db"))
+    migrate(engine, package, tables.HEAD)
+    with engine.connect() as connection:
+        version_table = f"{package.rpartition('.')[2]}_version"
+        context = MigrationContext.configure(connection, opts={"version_table": version_table, "compare_type": True})
+        assert compare_metadata(context, tables.metadata) == []
+        assert context.get_current_revision() == tables.HEAD
+    config = Config()
+    config.set_main_option("script_location", f"{package}:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == tables.HEAD
+
+
+def test_store_and_registry_can_share_one_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/both.db"
+    open_store(url).dispose()
+    Database.open(url).close()
+    open_store(url).dispose()
+    Database.open(url).close()
+
+
+def test_many_processes_that_open_a_new_store_at_once_all_get_it(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for number in range(5):
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        barrier = context.Barrier(4)
+        workers = [context.Process(target=_open_and_write, args=(url, barrier)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0] * 4
+        assert len(Journal(open_store(url)).runs()) == 4
+
+
+def _open_and_write(url: str, barrier: object) -> None:
+    barrier.wait(30)  # type: ignore[attr-defined]
+    journal = Journal(open_store(url))
+    run = journal.start_run("sync", domain="d", domain_sid="s", server="x", source="y", operator="z")
+    journal.finish_run(run, "ok")
+
+
+def test_a_store_of_a_newer_keytrust_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/newer.db"
+    engine = open_store(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE store_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="made by a newer keytrust"):
+        open_store(url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT version_num FROM store_version")).scalar() == "9999"
+
+
+def test_a_registry_database_of_a_newer_keytrust_is_left_alone(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/newer.db"
+    Database.open(url).close()
+    engine = make_engine(make_url(url))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE registry_version SET version_num = '9999'"))
+    with pytest.raises(RegistryError, match="made by a newer keytrust"):
+        Database.open(url)
