@@ -4,6 +4,7 @@
 HTTP client.
 """
 
+from keytrust.cloud.one_user import UserName, UserSource
 from keytrust.cloud.source import (
     NGC,
     CloudUser,
@@ -15,4 +16,15 @@ from keytrust.cloud.source import (
     Unknown,
 )
 
-__all__ = ["NGC", "CloudUser", "KeyList", "KeySource", "Progress", "RegisteredKey", "Reported", "Unknown"]
+__all__ = [
+    "NGC",
+    "CloudUser",
+    "KeyList",
+    "KeySource",
+    "Progress",
+    "RegisteredKey",
+    "Reported",
+    "Unknown",
+    "UserName",
+    "UserSource",
+]

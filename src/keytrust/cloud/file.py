@@ -8,6 +8,7 @@ from pathlib import Path
 
 from keytrust.cloud import strict_json
 from keytrust.cloud.fields import kind
+from keytrust.cloud.one_user import UserName, one_of
 from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.source import CloudUser, Progress
 from keytrust.cloud.user_json import parse_user
@@ -70,6 +71,10 @@ class FileSource:
             yield merge_copies(copies)
             if progress is not None and (done % 1000 == 0 or done == len(users)):
                 progress(done)
+
+    def user(self, name: UserName) -> CloudUser | None:
+        """See ``UserSource``. The whole file is read."""
+        return one_of(self.read(), name, self.name)
 
     def _items(self) -> list[object]:
         text = decode_text(self._load())

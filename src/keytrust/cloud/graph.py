@@ -13,6 +13,8 @@ import httpx
 
 from keytrust.cloud.delta import Changes, follow
 from keytrust.cloud.diagnosis import NOT_DONE, unusable
+from keytrust.cloud.lookup import find
+from keytrust.cloud.one_user import UserName
 from keytrust.cloud.origin import root_url, shown
 from keytrust.cloud.pages import Page, spooled_items, walk
 from keytrust.cloud.probe import Probe, probe
@@ -132,6 +134,11 @@ class GraphSource:
                 else:
                     raise unusable(start, f"would not say what became of user {answer.id} (status {answer.status})")
         return Changes(tuple(settled), removed, found.cursor, found.everybody)
+
+    def user(self, name: UserName) -> CloudUser | None:
+        """See ``UserSource``."""
+        with self._transport() as transport:
+            return find(transport, self._url(""), ",".join(SELECT), name)
 
     def probe(self) -> Probe:
         """Which ways to read keys work here. Raises ``CloudError`` if the service cannot be reached at all."""
