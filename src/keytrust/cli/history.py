@@ -26,7 +26,9 @@ def history(
         rows, digest = journal.verify()
         out.print(f"The journal verifies: {rows:,} rows, an unbroken chain.")
         out.print(f"Head: row {rows} {digest.hex()}", soft_wrap=True)
-        out.print("[dim]Note it elsewhere: rows cut off the end leave a chain that verifies.[/]")
+        out.print(
+            "[dim]Note it elsewhere: who cuts rows off the end and corrects the head too leaves no other trace.[/]"
+        )
     elif run is not None:
         _one(journal, run, json)
     else:

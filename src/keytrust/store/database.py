@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from keytrust.database import UnknownVersionError, make_engine, migrate
 from keytrust.errors import StoreError
+from keytrust.store import mirror_tables  # noqa: F401 - its tables are in the same metadata
 from keytrust.store.tables import HEAD
 
 NOT_DONE = "Nothing was changed in the directory: no change is made that cannot be journaled first."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``store/migrations``."""
 
 metadata = MetaData()
@@ -49,4 +49,5 @@ journal = Table(
     Column("digest", LargeBinary(32), nullable=False),
     Index("journal_value_id", "value_id"),
     Index("journal_intent", "intent"),
+    Index("journal_guid", "guid"),
 )

@@ -3,13 +3,14 @@
 It is a table to which rows are only appended. An *intent* carries the raw value and is committed before the directory
 hears of it. An *outcome* refers to its intent. An intent without an outcome is a change of which nobody knows whether
 it took effect (the process was killed): it counts as possibly ours. Every row's digest covers the row before it, so
-that a row altered or taken away later shows.
+that a row altered or taken away later shows; the last one is kept in a table of its own too, so that rows cut off the
+end show.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -20,9 +21,14 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
+from keytrust.store.mirror_tables import journal_head
 from keytrust.store.tables import journal, runs
 from keytrust.sync.chain import row_digest, value_id
 from keytrust.sync.model import AccountRef, Action, Change
+
+
+Fence = Callable[[Connection], None]
+"""Raises ``StoreError`` in a transaction that must not go on, because somebody else is the writer now."""
 
 
 class Outcome(StrEnum):
@@ -71,8 +77,10 @@ class JournalEntry:
 class Journal:
     """The journal in a store. Safe to use from several threads and processes; appends are serialised."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, fence: Fence | None = None) -> None:
+        """``fence`` is asked in every transaction that records intents: who is not the writer any more records none."""
         self._engine = engine
+        self._fence = fence
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -130,7 +138,7 @@ class Journal:
             }
             for change in changes
         ]
-        return self._append(run, rows)
+        return self._append(run, rows, self._fence)
 
     def conclude(self, run: str, outcomes: Iterable[tuple[int, Outcome, str]]) -> None:
         """Record what became of intended changes: (sequence number, outcome, detail)."""
@@ -146,12 +154,14 @@ class Journal:
         with store_faults(self._engine), writing(self._engine) as connection:
             connection.execute(update(runs).where(runs.c.id == run).values(finished=now, result=result))
 
-    def _append(self, run: str, rows: list[dict[str, Any]]) -> list[int]:
+    def _append(self, run: str, rows: list[dict[str, Any]], fence: Fence | None = None) -> list[int]:
         if not rows:
             return []
         now = datetime.now(UTC).isoformat()
         with store_faults(self._engine), writing(self._engine) as connection:
             _serialise_appends(connection)
+            if fence is not None:
+                fence(connection)
             seq, digest = _tail(connection)
             full: list[dict[str, Any]] = []
             for row in rows:
@@ -160,6 +170,7 @@ class Journal:
                 digest = row_digest(digest, complete)
                 full.append(complete | {"digest": digest})
             connection.execute(insert(journal), full)
+            connection.execute(update(journal_head).values(seq=seq, digest=digest))
         return [row["seq"] for row in full]
 
     # -- reading ------------------------------------------------------------------------------------------------
@@ -231,14 +242,16 @@ class Journal:
         """Check the chain of digests from the first row to the last.
 
         Returns:
-            The number of rows, and the last digest. Rows taken away at the end leave a chain that verifies; only
-            somebody who noted an earlier digest elsewhere can tell.
+            The number of rows, and the last digest. Somebody who takes rows away at the end and corrects the head too
+            leaves a journal that verifies; only an earlier digest that was noted elsewhere tells.
 
         Raises:
             StoreError: a row was altered, added out of order or taken away; names the first.
         """
         digest, expected = b"", 1
         with store_faults(self._engine), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # rows and head as of one moment, while others append
+                connection.execution_options(isolation_level="REPEATABLE READ")
             rows = connection.execution_options(yield_per=1000).execute(select(journal).order_by(journal.c.seq))
             for row in rows.mappings():
                 if row["seq"] != expected or row_digest(digest, row) != row["digest"]:
@@ -247,6 +260,14 @@ class Journal:
                         remedy="Compare it with a backup and with the domain controllers' audit events.",
                     )
                 digest, expected = row["digest"], expected + 1
+            head = connection.execute(select(journal_head.c.seq, journal_head.c.digest)).first()
+        if head is None or (head.seq, head.digest) != (expected - 1, digest):
+            last = head.seq if head else "unknown"
+            raise StoreError(
+                f"The journal does not verify: it ends at row {expected - 1}, and its last row was {last}:"
+                " rows at the end are missing.",
+                remedy="Compare it with a backup and with the domain controllers' audit events.",
+            )
         return expected - 1, digest
 
 

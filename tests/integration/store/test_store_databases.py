@@ -5,7 +5,9 @@ from __future__ import annotations
 import multiprocessing
 
 import pytest
+from sqlalchemy import Connection, text
 
+from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.store.database import open_store, run_lock
 from keytrust.sync.journal import Journal, Outcome
@@ -40,6 +42,36 @@ def test_appends_of_several_processes_make_one_chain(database_url: str) -> None:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert journal.verify()[0] == 3 * 20
+
+
+def test_rows_cut_off_the_end_of_the_journal_show(database_url: str) -> None:
+    engine = open_store(database_url)
+    journal = Journal(engine)
+    run = journal.start_run("sync", domain="d", domain_sid="s", server="dc", source="c", operator="o")
+    journal.intend(run, "dc", [_change(number) for number in range(5)])
+    with writing(engine) as connection:
+        connection.execute(text("DELETE FROM journal WHERE seq > 3"))
+    with pytest.raises(StoreError, match="ends at row 3, and its last row was 5"):
+        journal.verify()
+
+
+def test_who_is_fenced_off_journals_no_intent_and_may_still_say_what_became_of_the_earlier_ones(
+    database_url: str,
+) -> None:
+    deposed = False
+
+    def fence(_: Connection) -> None:
+        if deposed:
+            raise StoreError("deposed")
+
+    journal = Journal(open_store(database_url), fence)
+    run = journal.start_run("sync", domain="d", domain_sid="s", server="dc", source="c", operator="o")
+    (first,) = journal.intend(run, "dc", [_change(1)])
+    deposed = True
+    with pytest.raises(StoreError, match="deposed"):
+        journal.intend(run, "dc", [_change(2)])
+    journal.conclude(run, [(first, Outcome.CONFIRMED, "")])
+    assert journal.verify()[0] == 2
 
 
 def _append(url: str, number: int) -> None:

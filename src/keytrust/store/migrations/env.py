@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from keytrust.store import mirror_tables  # noqa: F401 - its tables are in the same metadata
 from keytrust.store.tables import metadata
 
 given = context.config.attributes
