@@ -26,7 +26,6 @@ from keytrust.store.tables import journal, runs
 from keytrust.sync.chain import row_digest, value_id
 from keytrust.sync.model import AccountRef, Action, Change
 
-
 Fence = Callable[[Connection], None]
 """Raises ``StoreError`` in a transaction that must not go on, because somebody else is the writer now."""
 
