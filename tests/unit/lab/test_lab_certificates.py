@@ -3,7 +3,7 @@ from __future__ import annotations
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyasn1.codec.der import decoder  # type: ignore[import-untyped]
+from pyasn1.codec.der import decoder
 
 from keytrust.lab import certificates
 
