@@ -17,12 +17,13 @@ from keytrust.audit.auditor import Auditor, Observer
 from keytrust.audit.ldif.dump import Dump, open_dump
 from keytrust.audit.live import audit_domain
 from keytrust.audit.model import Finding, InspectedValue, Scope, Severity, Subject, Vendor
+from keytrust.audit.removal import Candidates, Named
 from keytrust.audit.report import WRITERS, Format, Result
 from keytrust.audit.report.whfbtools import CLOUD_COLUMNS, AdRows, Rows, cloud_rows
 from keytrust.audit.rules import Context, Registered
 from keytrust.audit.run import Outcome, audit_dump
 from keytrust.audit.spool import Findings
-from keytrust.cli.audit_fix import Removable, Removals, carry_out
+from keytrust.cli.audit_fix import carry_out, show_candidates
 from keytrust.cli.audit_inputs import chosen_source, output, read_registered
 from keytrust.cli.audit_view import say_counters, show_result
 from keytrust.cli.exits import ExitCode
@@ -74,9 +75,16 @@ def audit(
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, max=64, help="Processes for a dump.")] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Remove what --remove names, after asking.")] = False,
     remove: Annotated[
-        list[Removable] | None,
-        typer.Option("--remove", help="With --fix: findings whose values to remove. Repeatable."),
+        list[str] | None,
+        typer.Option(
+            "--remove",
+            metavar="NAME",
+            help="With --fix: a kind of finding, one finding's fingerprint or one value's id. Repeatable.",
+        ),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="With --fix: show what would be removed, or could be named.")
+    ] = False,
     yes: Yes = False,
     allow_removals: AllowRemovals = None,
     config: Config = None,
@@ -90,8 +98,9 @@ def audit(
 
       keytrust audit dump.ldif --cloud users.json --format html -o report.html
     """
-    if fix and dump is not None:
-        raise typer.BadParameter("--fix works on the live domain, not on a dump")
+    named = _named(remove or [], fix=fix, dry_run=dry_run, live=dump is None)
+    if fix and form is not Format.TABLE and file is None:
+        raise typer.BadParameter("--fix writes to standard output too, so a report in this format needs --output")
     known = device_files.load(devices) if devices else None
     before = baseline.load(accepted) if accepted else frozenset()
     source = chosen_source(cloud, settings, live=dump is None)
@@ -109,8 +118,8 @@ def audit(
             )
         findings = stack.enter_context(Findings(before))
         lines = AdRows(lambda: auditor.context.devices is not None)
-        removals = Removals(remove or [Removable.NOT_REGISTERED])
-        observers: list[Observer] = [*([lines] if form is Format.WHFBTOOLS else []), *([removals] if fix else [])]
+        candidates = Candidates(named, before)
+        observers: list[Observer] = [*([lines] if form is Format.WHFBTOOLS else []), *([candidates] if fix else [])]
         context = Context(int(now.timestamp()), registered, known, controller)
         auditor = Auditor(context, findings, _all_of(observers) if observers else None)
         outcome = _audited(subject, auditor, raw=bool(observers), expected=expect or [])
@@ -128,18 +137,39 @@ def audit(
         if write_baseline is not None:
             say(f"{baseline.save(write_baseline, findings, before):,} findings accepted in {write_baseline}.")
         if fix and subject.runs is not None:
+            chosen = candidates.finish()
+            show_candidates(subject.runs, chosen)
+            if dry_run:
+                raise typer.Exit(ExitCode.CHANGES if chosen else ExitCode.OK)
             raise typer.Exit(
                 carry_out(
                     subject.runs,
-                    removals.changes,
+                    chosen,
                     policy=settings().policy,
                     keys=outcome.census.user_keys,
                     allow_removals=allow_removals,
                     yes=yes,
+                    read_again=lambda: None if source is None else read_registered(source),
                 )
             )
         worst = findings.worst()
     raise typer.Exit(ExitCode.CHANGES if worst is not None and worst.at_least(fail_on) else ExitCode.OK)
+
+
+def _named(names: Sequence[str], *, fix: bool, dry_run: bool, live: bool) -> Named:
+    """What ``--remove`` names. Nothing is removed that was not named: rule 3 gives the audit no values of its own."""
+    if not fix:
+        if names or dry_run:
+            raise typer.BadParameter("--remove and --dry-run belong to --fix")
+        return Named()
+    if not live:
+        raise typer.BadParameter("--fix works on the live domain, not on a dump")
+    if not names and not dry_run:
+        raise typer.BadParameter("--fix removes only what --remove names; --fix --dry-run lists what can be named")
+    try:
+        return Named.parse(names)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--remove") from error
 
 
 @contextmanager

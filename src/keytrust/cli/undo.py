@@ -15,6 +15,9 @@ from keytrust.cli.wiring import open_runs
 
 def undo(
     run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or last.")],
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="NAME", help="Only what the run did to this account.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")] = False,
     yes: Yes = False,
     json: Json = False,
@@ -27,7 +30,7 @@ def undo(
     undo is a run too and can itself be undone. Naming the run sets the bound on removals: what that run added.
     """
     with open_runs(settings(), cloud=False) as (runs, _):
-        undone, plan = runs.plan_undo(run)
+        undone, plan = runs.plan_undo(run, account)
         if not json:
             rows = table("Change", "Account", "Key")
             for change in plan.changes[:SHOWN]:

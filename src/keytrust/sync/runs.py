@@ -19,7 +19,7 @@ from keytrust.errors import PlanError
 from keytrust.store.database import run_lock
 from keytrust.sync.apply import apply_changes
 from keytrust.sync.journal import Journal, Outcome
-from keytrust.sync.model import Change, Context, Plan
+from keytrust.sync.model import AccountRef, Change, Context, Plan
 from keytrust.sync.planfile import check_still_valid
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Policy
@@ -97,12 +97,16 @@ class Runs:
                 seen(plan)
             return plan, self._carry_out("sync", plan.changes, progress) if plan.changes else None
 
-    def plan_undo(self, run: str) -> tuple[str, UndoPlan]:
+    def plan_undo(self, run: str, account: str | None = None) -> tuple[str, UndoPlan]:
         """Work out how to take back a run, given by its id or ``last``; returns its id too.
+
+        Args:
+            run: The run.
+            account: Only what it did to this account, given by name, SID or DN as the journal has them.
 
         Raises:
             StoreError: the journal has no such run.
-            PlanError: it was a run on another domain.
+            PlanError: it was a run on another domain, or did nothing to the account.
         """
         record = self.journal.run(run)
         if record.domain_sid != self._domain.sid:
@@ -112,6 +116,14 @@ class Runs:
                 remedy="Use the configuration of that domain.",
             )
         entries = self.journal.entries(run=record.id)
+        if account is not None:
+            entries = [entry for entry in entries if _is(entry.change.account, account)]
+            if not entries:
+                raise PlanError(
+                    f"Run {record.id} changed nothing on the account {account}.",
+                    not_done="Nothing was changed.",
+                    remedy=f"keytrust history {record.id} lists what it changed.",
+                )
         accounts = self._domain.by_guid(list({entry.change.account.guid for entry in entries}))
         return record.id, plan_undo(entries, accounts)
 
@@ -159,6 +171,10 @@ class Runs:
         if self._source is None:
             raise PlanError("A plan needs a key source.", remedy="Fill in [cloud] in the configuration.")
         return self._source
+
+
+def _is(account: AccountRef, name: str) -> bool:
+    return name.casefold() in (account.name.casefold(), account.dn.casefold(), account.sid.casefold())
 
 
 def _counted(accounts: Iterable[Account], progress: Progress | None) -> Iterator[Account]:

@@ -53,7 +53,10 @@ def test_a_planted_key_is_found_removed_and_put_back(site: Site, make_user: Make
     assert [(f["account"], f["severity"]) for f in planted] == [(bob.sam, "high")]
     assert planted[0]["keyId"] == KeyCredentialLink.parse(stored).credential.computed_key_id.hex()  # type: ignore[union-attr]
 
-    fixed = site.run("audit", "--fix", "--yes", "--fail-on", "critical")
+    unnamed = site.run("audit", "--fix", "--yes")
+    assert unnamed.returncode == 64
+    assert site.account(bob.sam).values == (stored,)
+    fixed = site.run("audit", "--fix", "--yes", "--remove", "key-not-registered")
     assert fixed.returncode == 0, fixed.stdout + fixed.stderr
     assert site.account(bob.sam).values == ()
     assert len(site.account(alice.sam).values) == 1
@@ -70,10 +73,40 @@ def test_without_fix_nothing_is_removed_and_beyond_the_limit_neither(site: Site,
         plant(site.lab, user)
     site.save()
     assert site.run("audit").returncode == 2
-    held = site.run("audit", "--fix", "--yes")
+    held = site.run("audit", "--fix", "--yes", "--remove", "key-not-registered")
     assert held.returncode == 3
     assert "Held back" in held.stdout
     assert all(len(site.account(user.sam).values) == 1 for user in users)
+
+
+def test_single_values_go_to_quarantine_and_single_ones_come_back(site: Site, make_user: MakeUser) -> None:
+    users = [make_user() for _ in range(3)]
+    for user in users:
+        site.users[user.sam] = site.cloud_user(site.account(user.sam))
+        plant(site.lab, user)
+    site.save()
+    before = {user.sam: site.account(user.sam).values for user in users}
+    names = {f["account"]: f["fingerprint"] for f in findings(site) if f["finding"] == "key-not-registered"}
+
+    listed = site.run("audit", "--fix", "--dry-run")
+    assert listed.returncode == 2
+    assert all(name in listed.stdout for name in names.values())
+    assert "somebody else" in listed.stdout
+    unknown = site.run("audit", "--fix", "--yes", "--remove", names[users[0].sam], "--remove", "0" * 32)
+    assert unknown.returncode == 1
+    assert "has the name 00000000000000000000000000000000" in unknown.stderr
+
+    two = [names[user.sam] for user in users[:2]]
+    arguments = ("audit", "--fix", "--remove", two[0], "--remove", two[1], "--allow-removals", "2")
+    assert "Nothing was changed" in site.run(*arguments).stderr  # nobody there to ask
+    assert {user.sam: site.account(user.sam).values for user in users} == before
+    assert site.run(*arguments, "--yes").returncode == 0
+    assert [site.account(user.sam).values for user in users] == [(), (), before[users[2].sam]]
+
+    back = site.run("undo", "last", "--yes", "--account", users[0].sam.upper())
+    assert back.returncode == 0, back.stderr
+    assert [site.account(user.sam).values for user in users[:2]] == [before[users[0].sam], ()]
+    assert "changed nothing on the account" in site.run("undo", "last", "--account", "nobody").stderr
 
 
 def test_who_may_plant_is_read_with_the_rights_of_the_connector_alone(site: Site, make_user: MakeUser) -> None:
