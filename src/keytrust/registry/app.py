@@ -8,7 +8,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -21,6 +22,8 @@ from keytrust.registry.request_log import RequestLog
 from keytrust.registry.tables import meta
 from keytrust.registry.token_requests import TokenRequestError
 from keytrust.registry.tokens import TokenRefused
+
+_RETRY_SECONDS = 5
 
 
 def create_app(context: Context) -> ASGIApp:
@@ -67,7 +70,8 @@ def _add_error_answers(app: FastAPI, context: Context) -> None:
     ) -> JSONResponse:
         """One refusal, in the words of the API that was addressed."""
         if not request.url.path.startswith(("/v1.0/", "/beta/")):
-            return kpp_api.refusal(request, RegistrationError(status, code, message, "request"), context.now())
+            error = RegistrationError(status, code, message, "request", headers)
+            return kpp_api.refusal(request, error, context.now())
         body = odata.error_body(code, message, request_id(request), client_request_id(request), context.now())
         return JSONResponse(body, status, headers)
 
@@ -89,6 +93,19 @@ def _add_error_answers(app: FastAPI, context: Context) -> None:
             return answer(request, 403, "Authorization_RequestDenied", str(error))
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return answer(request, 401, "InvalidAuthenticationToken", str(error), challenge)
+
+    @app.exception_handler(InterfaceError)
+    @app.exception_handler(OperationalError)
+    @app.exception_handler(PoolTimeoutError)
+    async def _(request: Request, error: SQLAlchemyError) -> JSONResponse:
+        """The database is away or overtaxed. Nothing was changed, and asking again later is right."""
+        context.log.error("the database failed", request_id=request_id(request), error=type(error).__name__)
+        message = "The database does not answer at the moment; nothing was changed."
+        return answer(request, 503, "ServiceUnavailable", message, {"Retry-After": str(_RETRY_SECONDS)})
+
+    @app.exception_handler(Exception)
+    async def _(request: Request, _error: Exception) -> JSONResponse:
+        return answer(request, 500, "InternalServerError", "The request failed; the log says why.")
 
     @app.exception_handler(RequestValidationError)
     async def _(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.requests import Request
 
 from keytrust.cloud.origin import is_loopback
 from keytrust.registry import clock
 from keytrust.registry.database import Database
+from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.tokens import TokenVerifier
@@ -28,6 +30,7 @@ class Context:
     verifier: TokenVerifier
     signing_keys: SigningKeys | None = None
     now: clock.Clock = clock.now
+    log: structlog.typing.FilteringBoundLogger = field(default_factory=logger)
 
     def base_url(self, request: Request) -> str:
         """The base for links in answers.

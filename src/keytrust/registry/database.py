@@ -9,13 +9,15 @@ from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, insert, make_url, select
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, OperationalError, SQLAlchemyError
 
 from keytrust.database import UnknownVersionError, make_engine, migrate, writing
 from keytrust.errors import RegistryError
 from keytrust.registry import tables
 
 _ATTEMPTS = 5
+_IN_EACH_OTHERS_WAY = {"40001", "40P01"}
+"""PostgreSQL's serialization_failure and deadlock_detected: the same once more is right."""
 
 T = TypeVar("T")
 
@@ -99,6 +101,9 @@ class Database:
                     return work(connection)
             except IntegrityError:
                 continue  # a row that was not there when we looked was written meanwhile: look again
+            except OperationalError as error:
+                if getattr(error.orig, "sqlstate", None) not in _IN_EACH_OTHERS_WAY:
+                    raise
         with self.write() as connection:
             return work(connection)
 

@@ -12,7 +12,7 @@ from keytrust.registry.database import Database
 from keytrust.registry.tables import devices
 from keytrust.registry.users import find_user
 
-_IS_ENABLED = select(devices.c.enabled).where(devices.c.id == bindparam("device"))
+_LOCK_ENABLED = select(devices.c.enabled).where(devices.c.id == bindparam("device")).with_for_update()
 
 
 def register_device(
@@ -67,9 +67,12 @@ def disable_device(database: Database, device_id: UUID, *, actor: str = "adminis
     return _set_enabled(database, device_id, False, actor)
 
 
-def is_usable(connection: Connection, device_id: str) -> bool:
-    """Whether the device is known and enabled."""
-    return bool(connection.execute(_IS_ENABLED, {"device": device_id}).scalar_one_or_none())
+def lock_usable(connection: Connection, device_id: str) -> bool:
+    """Whether the device is known and enabled; until the transaction ends nobody else registers on it or changes it.
+
+    On SQLite the transaction is the only one that writes anyhow.
+    """
+    return bool(connection.execute(_LOCK_ENABLED, {"device": device_id}).scalar_one_or_none())
 
 
 def _set_enabled(database: Database, device_id: UUID, enabled: bool, actor: str) -> bool:

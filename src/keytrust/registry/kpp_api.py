@@ -75,6 +75,7 @@ def router(context: Context) -> APIRouter:
 def refusal(request: Request, error: RegistrationError, at: int) -> JSONResponse:
     """The answer to a refused registration."""
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if error.status == 401 else {}
+    headers.update(error.headers or {})
     return JSONResponse(error.details(client_request_id(request), at), error.status, headers)
 
 

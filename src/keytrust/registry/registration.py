@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -28,8 +29,11 @@ _RSA_BITS = 2048
 class RegistrationError(Exception):
     """A refused registration, as [MS-KPP] 2.2.3.1 ErrorDetails reports it. ``message`` may be shown to anyone."""
 
-    def __init__(self, status: int, code: str, message: str, target: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, target: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
+        self.headers = headers
         self.status = status
         self.code = code
         self.message = message
@@ -79,7 +83,7 @@ def register(
 
     def enter(connection: Connection) -> dict[str, str]:
         user = _usable_user(connection, claims)
-        if not devices.is_usable(connection, device_id):
+        if not devices.lock_usable(connection, device_id):
             raise RegistrationError(401, "device_not_found", "the device is not known, or is disabled", "deviceid")
         try:
             entered = register_key(connection, user_id=user.id, device_id=device_id, material=material, origin=origin)

@@ -20,3 +20,14 @@ def site(tmp_path: Path) -> Iterator[Site]:
             yield replace(made, url=url)
     finally:
         made.database.close()
+
+
+@pytest.fixture
+def any_site(tmp_path: Path, database_url: str) -> Iterator[Site]:
+    """As ``site``, once on each kind of database."""
+    made = Site.make(tmp_path, database_url=database_url)
+    try:
+        with running(made.settings) as url:
+            yield replace(made, url=url)
+    finally:
+        made.database.close()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from hashlib import shake_256
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from keytrust.cloud import CloudUser
 from keytrust.cloud.graph import GraphSource
 from keytrust.cloud.tokens import TokenFile
-from keytrust.credential import rsa1_from_key
+from keytrust.credential import rsa1_from_key, to_rsa1, weaknesses
 from keytrust.registry import Database, ImportedUser, Issuer, RegistrySettings, import_users, register_device
 
 LAPTOP, DESKTOP = UUID(int=1), UUID(int=2)
@@ -28,6 +29,14 @@ LAPTOP, DESKTOP = UUID(int=1), UUID(int=2)
 def material(number: int) -> bytes:
     """The RSA1 blob of an honest RSA-2048 key, one for each number."""
     return rsa1_from_key(rsa.generate_private_key(65537, 2048).public_key())
+
+
+def quick_material(number: int) -> bytes:
+    """The RSA1 blob of a modulus that is acceptable and that nobody has the key of: made in no time, for many."""
+    modulus = int.from_bytes(shake_256(b"%d" % number).digest(256), "big") | 1 << 2047 | 1
+    while weaknesses(modulus, 65537):
+        modulus += 2
+    return to_rsa1(modulus, 65537)
 
 
 @dataclass
@@ -44,12 +53,8 @@ class Site:
     def make(cls, directory: Path, **settings: Any) -> Site:
         """Users alice, bob and carol, and two devices; not serving yet."""
         issuer = Issuer.open(directory / "issuer", algorithm="ES256")
-        made = RegistrySettings(
-            database_url=f"sqlite:///{directory}/registry.db",
-            port=0,
-            issuers=(issuer.trusted(),),
-            **{"log_requests": False, **settings},
-        )
+        given = {"database_url": f"sqlite:///{directory}/registry.db", "log_requests": False, **settings}
+        made = RegistrySettings(port=0, issuers=(issuer.trusted(),), **given)
         database = Database.open(made.database_url)
         import_users(database, [account(name) for name in ("alice", "bob", "carol")], complete=True)
         for device in (LAPTOP, DESKTOP):

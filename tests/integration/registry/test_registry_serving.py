@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,49 +14,11 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PrivateFormat,
 )
-from registry_site import DESKTOP, LAPTOP, Site, account, material
+from registry_process import process
+from registry_site import Site, account, material
 
 from keytrust.errors import RegistryError
 from keytrust.registry import RegistrySettings, import_users, running, serve
-
-_SERVE = "import sys; from keytrust.registry import *; serve(RegistrySettings.model_validate_json(sys.stdin.read()))"
-
-
-@contextmanager
-def process(site: Site) -> Iterator[tuple[subprocess.Popen[str], Site]]:
-    """The registry in a process of its own, ready; killed at the end if it still runs."""
-    server = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert server.stdin is not None
-    assert server.stderr is not None
-    try:
-        server.stdin.write(site.settings.model_dump_json())
-        server.stdin.close()
-        yield server, replace(site, url=ready_url(server.stderr))
-    finally:
-        server.kill()
-        server.wait(20)
-        server.stderr.close()
-
-
-def ready_url(log: IO[str]) -> str:
-    for line in log:
-        event = json.loads(line)
-        if event["event"] == "registry is ready":
-            return str(event["url"])
-    raise AssertionError("the registry stopped before it was ready")
-
-
-def test_a_key_that_was_answered_200_survives_kill_9(tmp_path: Path) -> None:
-    site = Site.make(tmp_path)
-    for number in range(3):
-        with process(site) as (server, serving):
-            answer = serving.post(material(number), serving.device_token(device=LAPTOP if number % 2 else DESKTOP))
-            os.kill(server.pid, signal.SIGKILL)
-            assert answer.status_code == 200
-            server.wait(20)
-        with process(site) as (_, serving):
-            assert material(number) in serving.materials()
-    site.database.close()
 
 
 def test_sigterm_stops_it_cleanly(tmp_path: Path) -> None:
