@@ -9,7 +9,22 @@ from typing import Annotated
 import typer
 
 from keytrust import __version__, interrupts
-from keytrust.cli import apply, audit, cloud, decode, demo, history, lab, plan, registry, show, signin, sync, undo
+from keytrust.cli import (
+    apply,
+    audit,
+    cloud,
+    decode,
+    demo,
+    explain,
+    history,
+    lab,
+    plan,
+    registry,
+    show,
+    signin,
+    sync,
+    undo,
+)
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Verbose, given
 from keytrust.cli.output import err, out, show_error
@@ -55,6 +70,7 @@ app.command("sync")(sync.sync)
 app.command("undo")(undo.undo)
 app.command("history")(history.history)
 app.command("show")(show.show)
+app.command("explain")(explain.explain)
 app.command("decode")(decode.decode)
 app.command("signin")(signin.signin)
 app.command("audit")(audit.audit)

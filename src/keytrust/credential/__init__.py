@@ -1,5 +1,6 @@
 """The key credential format of ``msDS-KeyCredentialLink``: read, verify, build ([MS-ADTS] 2.2.20). Pure, no I/O."""
 
+from keytrust.credential.acceptance import objections, samba_objections, windows_objections
 from keytrust.credential.build import ENTRA_CUSTOM_KEY_INFORMATION, Dialect, build
 from keytrust.credential.custom_info import CustomKeyFlags, CustomKeyInformation, KeyStrength, VolumeType
 from keytrust.credential.errors import KeyCredentialError
@@ -57,8 +58,11 @@ __all__ = [
     "attribute_text",
     "build",
     "canonical_key_id",
+    "objections",
     "parse_material",
     "rsa1_from_key",
+    "samba_objections",
     "to_rsa1",
     "weaknesses",
+    "windows_objections",
 ]

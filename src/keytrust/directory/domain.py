@@ -104,6 +104,19 @@ class Domain:
             detail="\n".join(f.detail for f in faults),
         )
 
+    def session_to(self, server: str, *, timeout: float | None = None) -> Session:
+        """A new connection to this one domain controller, whether or not it is configured.
+
+        Args:
+            server: Its DNS name.
+            timeout: Seconds to wait for an answer; the settings' own when left out.
+
+        Raises:
+            DirectoryError: it could not be reached, verified or signed in to.
+        """
+        settings = self.settings if timeout is None else self.settings.model_copy(update={"timeout": timeout})
+        return Session(connect(settings, server, self._cache), server, settings.page_size, settings.timeout)
+
     def writer(self) -> Session:
         """A new connection for changes, with a fresh ticket (a long run outlives its first one).
 

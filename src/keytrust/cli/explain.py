@@ -1,0 +1,40 @@
+"""``keytrust explain``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keytrust.cli.exits import ExitCode
+from keytrust.cli.explain_view import explanation_json, show_explanation
+from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.output import print_json
+from keytrust.cli.wiring import key_source, open_runs
+from keytrust.explain.explainer import Explainer
+from keytrust.explain.model import State
+from keytrust.explain.verdict import judge
+
+_EXITS = {State.OK: ExitCode.OK, State.PROBLEM: ExitCode.CHANGES, State.CANNOT_TELL: ExitCode.INCOMPLETE}
+
+
+def explain(
+    user: Annotated[str, typer.Argument(metavar="USER", help="sAMAccountName, UPN, SID or distinguished name.")],
+    json: Json = False,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Can this user sign in by key, at which domain controller, and if not, why not? Changes nothing.
+
+    Exits with 0 when at every domain controller, 2 when there is one where not, 3 when that cannot be told.
+    """
+    given = settings()
+    with open_runs(given, cloud=False) as (runs, domain):
+        explainer = Explainer(domain, key_source(given.need_cloud()), runs.journal, given.policy, lambda _: ())
+        explanation = explainer.explain(user)
+    verdict = judge(explanation)
+    if json:
+        print_json(explanation_json(explanation, verdict))
+    else:
+        show_explanation(explanation, verdict, evidence=verbose)
+    raise typer.Exit(_EXITS[verdict.state])
