@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import islice
 
+from keytrust.cloud.one_user import UserName, UserSource
 from keytrust.cloud.source import CloudUser, KeySource
 from keytrust.directory.account import KEY_LINK, Account
 from keytrust.directory.domain import Domain
@@ -18,12 +19,19 @@ _KEY_ID_PREFIX = "00020000200001"
 
 
 def users_for(source: KeySource, account: Account) -> list[CloudUser]:
-    """The cloud users that claim to be this account, by source anchor or by SID.
+    """The cloud users that claim to be this account: by source anchor, by SID, or else by the same UPN.
 
     Raises:
-        CloudError: the cloud could not be read.
+        CloudError: the cloud could not be read, or has several users where one is meant.
     """
-    return [user for user in source.read() if user.source_anchor == account.source_anchor or user.sid == account.sid]
+    if not isinstance(source, UserSource):
+        return [
+            user for user in source.read() if user.source_anchor == account.source_anchor or user.sid == account.sid
+        ]
+    found = source.user(UserName(source_anchor=account.source_anchor))
+    if found is None and account.upn:
+        found = source.user(UserName(upn=account.upn))
+    return [] if found is None else [found]
 
 
 def holders_of(domain: Domain, key_ids: Collection[bytes]) -> list[Account]:
