@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from keytrust.cloud.settings import CloudSettings
@@ -24,6 +25,9 @@ PLACES = (Path("keytrust.toml"), Path("/etc/keytrust/keytrust.toml"))
 
 VARIABLE = "KEYTRUST_CONFIG"
 NOT_DONE = "Nothing was read or changed."
+
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$", max_length=100)]
+"""What a domain is called on the command line and in file names."""
 
 
 class StoreSettings(BaseModel):
@@ -54,6 +58,7 @@ class Settings(BaseSettings):
     )
 
     directory: DirectorySettings | None = None
+    domains: dict[Label, DirectorySettings] = Field(default_factory=dict)
     cloud: CloudSettings | None = None
     store: StoreSettings = StoreSettings()
     policy: Policy = Policy()
@@ -72,15 +77,63 @@ class Settings(BaseSettings):
         """The environment comes before the file, whose content is given to the constructor."""
         return env_settings, init_settings
 
-    def need_directory(self) -> DirectorySettings:
-        """The ``[directory]`` table.
+    @model_validator(mode="after")
+    def _no_name_means_two_things(self) -> Settings:
+        names: dict[str, str] = {}
+        first = [] if self.directory is None else [("[directory]", self.directory.dns_name, self.directory)]
+        for label, name, directory in [*first, *((label, label, each) for label, each in self.domains.items())]:
+            for each in {(name or "default").casefold(), (directory.domain or name or "default").casefold()}:
+                if names.setdefault(each, label) != label:
+                    raise ValueError(f"domains: {names[each]} and {label} are both called {each}")
+        bare = sorted(filter(_could_be_anybody, self.policy.privileged_accounts))
+        if bare and len(self.directories) > 1:
+            raise ValueError(
+                f"policy.privileged_accounts: {bare[0]} may be somebody else in another domain; give a UPN, SID or DN"
+            )
+        return self
+
+    @property
+    def directories(self) -> dict[str, DirectorySettings]:
+        """Every configured domain by its label, in the order of the file.
+
+        The domain of ``[directory]`` comes first; its label is its DNS name, as far as the configuration tells it.
+        """
+        first = {} if self.directory is None else {self.directory.dns_name or "default": self.directory}
+        return first | self.domains
+
+    def need_directories(self, only: str | None = None) -> dict[str, DirectorySettings]:
+        """Every configured domain by its label; with ``only`` the one of that label or DNS name.
 
         Raises:
             ConfigError: there is none.
         """
-        if self.directory is None:
+        every = self.directories
+        if not every:
             raise _missing("directory", "servers, principal and keytab")
-        return self.directory
+        if only is None:
+            return every
+        wanted = only.casefold().rstrip(".")
+        for label, each in every.items():
+            if wanted in (label.casefold(), (each.dns_name or label).casefold()):
+                return {label: each}
+        raise ConfigError(
+            f"The configuration has no domain {only}.", not_done=NOT_DONE, remedy=f"It has {', '.join(every)}."
+        )
+
+    def need_directory(self, only: str | None = None) -> DirectorySettings:
+        """One domain: the only one that is configured, or that of the label or DNS name ``only``.
+
+        Raises:
+            ConfigError: there is none, or there are several and none was named.
+        """
+        chosen = self.need_directories(only)
+        if len(chosen) > 1:
+            raise ConfigError(
+                f"The configuration has {len(chosen)} domains, and this works on one.",
+                not_done=NOT_DONE,
+                remedy=f"Name it with --domain: {', '.join(chosen)}.",
+            )
+        return next(iter(chosen.values()))
 
     def need_cloud(self) -> CloudSettings:
         """The ``[cloud]`` table.
@@ -145,12 +198,18 @@ def _find(path: Path | None) -> Path:
     )
 
 
+def _could_be_anybody(name: str) -> bool:
+    """Whether a name is a bare sAMAccountName, which every domain may have."""
+    return "@" not in name and "=" not in name and not name.upper().startswith("S-1-")
+
+
 def _faults(error: ValidationError) -> str:
     texts = []
     for fault in error.errors(include_input=False)[:5]:
         where = ".".join(str(part) for part in fault["loc"])
         said = fault["msg"].removeprefix("Value error, ")
-        texts.append(f"{where}: {'there is no such field' if fault['type'] == 'extra_forbidden' else said}")
+        said = "there is no such field" if fault["type"] == "extra_forbidden" else said
+        texts.append(f"{where}: {said}" if where else said)
     return "; ".join(texts)
 
 

@@ -7,20 +7,27 @@ from typing import Annotated
 
 import typer
 
-from keytrust.cli.options import AllowRemovals, Config, Json, Verbose, Yes, settings
+from keytrust.cli.estate_view import combined_exit, print_outcomes, show_faults, show_plans, show_reports
+from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, Yes, settings
 from keytrust.cli.output import ask, bar, print_json, say
 from keytrust.cli.plan import read_both
-from keytrust.cli.plan_view import exit_code, report_json, show_plan, show_report
-from keytrust.cli.wiring import open_runs
+from keytrust.cli.plan_view import report_json
+from keytrust.cli.wiring import open_estate
 from keytrust.sync import planfile
+from keytrust.sync.joint_plan import DomainOutcome
 
 
 def apply(
-    file: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FILE]", help="A plan saved by plan -o. Without it, one is made and shown."),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Plans saved by plan -o, each for another domain. Without any, plans are made and shown.",
+            show_default=False,
+        ),
     ] = None,
     yes: Yes = False,
+    domain: DomainLabel = None,
     json: Json = False,
     allow_removals: AllowRemovals = None,
     config: Config = None,
@@ -29,30 +36,43 @@ def apply(
     """Carry out a reviewed plan exactly as it was seen.
 
     A plan whose world has moved (a key revoked, an account renamed, a value changed since) is refused as a whole, and
-    what moved is told. Exits with 0 when all is done and read back, 3 when something was held back or failed.
+    what moved is told. A saved plan knows its domain.
+
+    Exits with 0 when all is done and read back, 3 when something was held back, left out or failed.
     """
-    with open_runs(settings()) as (runs, _):
-        if file is not None:
-            plan = planfile.load(file)
+    with open_estate(settings(), only=domain) as estate:
+        left_out: list[DomainOutcome] = []
+        if files:
+            planned = [DomainOutcome("", plan=planfile.load(file)) for file in files]
         else:
-            plan = read_both(runs, allow_removals)
+            planned = read_both(estate, allow_removals)
+            left_out = [each for each in planned if each.fault is not None]
             if not json:
-                show_plan(plan)
-        if not plan.changes:
+                show_plans(planned, several=estate.several)
+        plans = [each.plan for each in planned if each.plan is not None and each.plan.changes]
+        changes = sum(len(plan.changes) for plan in plans)
+        if not changes:
             if json:
-                print_json({"run": None, "complete": not plan.held, "results": []})
-            elif file is not None:
+                complete = not any(each.plan.held for each in planned if each.plan is not None)
+                print_json({"run": None, "complete": complete and not left_out, "results": []})
+            elif files:
                 say("The plan holds no changes.")
-            raise typer.Exit(exit_code(plan, None))
-        if file is None and not yes and not ask(f"Make these {len(plan.changes)} changes?"):
+            raise typer.Exit(combined_exit(planned))
+        if not files and not yes and not ask(f"Make these {changes} changes?"):
             say("Nothing was changed.")
             raise typer.Exit
         with bar("changes") as progress:
-            report = runs.apply_saved(
-                plan, allow_removals=allow_removals, progress=lambda done: progress(done, len(plan.changes))
+            done = estate.apply_saved(
+                plans, allow_removals=allow_removals, progress=lambda count: progress(count, changes)
             )
-    if json:
-        print_json(report_json(report))
+        # A domain that was left out, or in which only removals are held back, has no report and is not finished.
+        done += [each for each in planned if each.plan is None or (each.plan.held and not each.plan.changes)]
+        several = len(done) > 1
+    if json and not several and done[0].report is not None:
+        print_json(report_json(done[0].report))
+    elif json:
+        print_outcomes(done, several=several, reports=True)
     else:
-        show_report(report)
-    raise typer.Exit(exit_code(plan, report))
+        show_reports(done, several=several)
+        show_faults([each for each in done if each not in left_out])
+    raise typer.Exit(combined_exit(done))

@@ -27,7 +27,7 @@ from keytrust.cli.audit_fix import carry_out, show_candidates
 from keytrust.cli.audit_inputs import chosen_source, output, read_registered
 from keytrust.cli.audit_view import say_counters, show_result
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.options import AllowRemovals, Config, Verbose, Yes, settings
+from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Verbose, Yes, settings
 from keytrust.cli.output import bar, counting, say
 from keytrust.cli.wiring import open_runs
 from keytrust.directory.domain import Domain
@@ -86,6 +86,7 @@ def audit(
         bool, typer.Option("--dry-run", "-n", help="With --fix: show what would be removed, or could be named.")
     ] = False,
     yes: Yes = False,
+    domain: DomainLabel = None,
     allow_removals: AllowRemovals = None,
     config: Config = None,
     verbose: Verbose = False,
@@ -109,7 +110,7 @@ def audit(
     cloud_lines = Rows(CLOUD_COLUMNS)
     now = datetime.now(UTC)
     with ExitStack() as stack:
-        subject = stack.enter_context(_opened(dump, jobs))
+        subject = stack.enter_context(_opened(dump, jobs, domain))
         registered = None
         if source is not None:
             listed = form is Format.WHFBTOOLS_CLOUD
@@ -173,12 +174,12 @@ def _named(names: Sequence[str], *, fix: bool, dry_run: bool, live: bool) -> Nam
 
 
 @contextmanager
-def _opened(dump: Path | None, jobs: int | None) -> Iterator[_Subject]:
+def _opened(dump: Path | None, jobs: int | None, only: str | None) -> Iterator[_Subject]:
     if dump is not None:
         with open_dump(dump, jobs) as opened:
             yield _Subject("standard input" if str(dump) == "-" else str(dump), dump=opened)
     else:
-        with open_runs(settings(), cloud=False) as (runs, domain):
+        with open_runs(settings(), cloud=False, only=only) as (runs, domain):
             yield _Subject(domain.name, domain=domain, runs=runs)
 
 

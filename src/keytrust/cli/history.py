@@ -7,21 +7,25 @@ from typing import Annotated
 
 import typer
 
-from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import out, print_json, safe, table
+from keytrust.config import Settings
+from keytrust.errors import ConfigError
 from keytrust.store.database import open_store
 from keytrust.sync.journal import Journal
 
 
 def history(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show this run's changes.")] = None,
+    domain: DomainLabel = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check that the journal was not altered.")] = False,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
 ) -> None:
     """List the runs, newest first, or one run's changes."""
-    journal = Journal(open_store(settings().store.url))
+    configured = settings()
+    journal = Journal(open_store(configured.store.url))
     if verify:
         rows, digest = journal.verify()
         out.print(f"The journal verifies: {rows:,} rows, an unbroken chain.")
@@ -32,11 +36,20 @@ def history(
     elif run is not None:
         _one(journal, run, json)
     else:
-        _all(journal, json)
+        _all(journal, json, _dns_name(configured, domain) if domain is not None else None)
 
 
-def _all(journal: Journal, json: bool) -> None:
-    runs = journal.runs()
+def _dns_name(configured: Settings, label: str) -> str:
+    """The name by which the journal knows a domain; no domain controller is asked, since history must not need one."""
+    try:
+        [directory] = configured.need_directories(label).values()
+    except ConfigError:
+        return label  # the journal may hold runs on a domain that is configured no more
+    return directory.dns_name or label
+
+
+def _all(journal: Journal, json: bool, domain: str | None) -> None:
+    runs = journal.runs(domain=domain)
     if json:
         print_json([asdict(each) for each in runs])
         return

@@ -64,7 +64,16 @@ AllowRemovals = Annotated[
         "--allow-removals",
         metavar="N",
         min=0,
-        help="Raise the limit on removals to N for this run, after having looked at what is held back.",
+        help="Raise the limit on removals (of each domain) to N for this run, after a look at what is held back.",
+        show_default=False,
+    ),
+]
+DomainLabel = Annotated[
+    str | None,
+    typer.Option(
+        "--domain",
+        metavar="LABEL",
+        help="Only this one of the configured domains, by its label or DNS name.",
         show_default=False,
     ),
 ]

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
+from keytrust.cli.estate_view import combined_exit, file_for, print_outcomes, show_plans
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.options import AllowRemovals, Config, Json, Verbose, settings
-from keytrust.cli.output import counting, out, print_json, say
-from keytrust.cli.plan_view import show_plan
-from keytrust.cli.wiring import open_runs
+from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, settings
+from keytrust.cli.output import counting, out, say
+from keytrust.cli.wiring import open_estate
 from keytrust.sync import planfile
-from keytrust.sync.model import Plan
-from keytrust.sync.runs import Runs
+from keytrust.sync.estate import Estate
+from keytrust.sync.joint_plan import DomainOutcome
 
 
 def plan(
@@ -24,6 +24,7 @@ def plan(
             "--output", "-o", metavar="FILE", help="Save the plan, to be reviewed and applied exactly as it is."
         ),
     ] = None,
+    domain: DomainLabel = None,
     json: Json = False,
     allow_removals: AllowRemovals = None,
     config: Config = None,
@@ -31,24 +32,38 @@ def plan(
 ) -> None:
     """Show what a sync would change, and change nothing.
 
-    Exits with 0 when there is nothing to do, 2 when there are changes, 1 on an error.
+    With several domains each has its own plan, and -o plan.json saves plan.LABEL.json for each.
+
+    Exits with 0 when there is nothing to do, 2 when there are changes, 3 when a domain was left out, 1 on an error.
     """
-    with open_runs(settings()) as (runs, _):
-        made = read_both(runs, allow_removals)
-    if output is not None:
-        planfile.save(made, output)
+    with open_estate(settings(), only=domain) as estate:
+        made = read_both(estate, allow_removals)
+        several = estate.several
+    saved: list[Path] = []
+    for each in made:
+        if output is not None and each.plan is not None and (each.plan.changes or not several):
+            saved.append(file_for(output, each.label, several=several))
+            planfile.save(each.plan, saved[-1])
     if json:
-        print_json(planfile.to_json(made))
+        print_outcomes(made, several=several, reports=False)
     else:
-        show_plan(made)
-        if output is not None and made.changes:
-            out.print(f"Saved to [bold]{output}[/]. To carry out exactly this: keytrust apply {output}")
-    if output is not None and json:
-        say(f"Saved to {output}.")
-    raise typer.Exit(ExitCode.CHANGES if made.changes or made.held else ExitCode.OK)
+        show_plans(made, several=several)
+    names = " ".join(map(str, saved))
+    if saved and json:
+        say(f"Saved to {names}.")
+    elif saved and any(each.plan.changes for each in made if each.plan):
+        out.print(f"Saved to [bold]{names}[/]. To carry out exactly this: keytrust apply {names}")
+    raise typer.Exit(_exit(made))
 
 
-def read_both(runs: Runs, allow_removals: int | None) -> Plan:
-    """Make a plan, showing how far the reading has got."""
+def read_both(estate: Estate, allow_removals: int | None) -> list[DomainOutcome]:
+    """Make the plans, showing how far the reading has got."""
     with counting("registered keys: users read", "directory: accounts read") as (cloud, directory):
-        return runs.plan(allow_removals=allow_removals, cloud_progress=cloud, directory_progress=directory)
+        return estate.plan(allow_removals=allow_removals, cloud_progress=cloud, directory_progress=directory)
+
+
+def _exit(made: list[DomainOutcome]) -> ExitCode:
+    if any(each.fault is not None for each in made):
+        return combined_exit(made)
+    changes = any(each.plan.changes or each.plan.held for each in made if each.plan is not None)
+    return ExitCode.CHANGES if changes else ExitCode.OK

@@ -26,6 +26,11 @@ def show_plan(plan: Plan) -> None:
         out.print(f"If these are right: [bold]--allow-removals {len(plan.held)}[/] for this one run.")
     _sentences("Conflicts, left alone until a person resolves them", [c.sentence for c in plan.conflicts])
     _sentences("Refused keys", [r.sentence for r in plan.refusals])
+    if plan.unread:
+        out.print(
+            f"[bold yellow]Not checked:[/] whether accounts of {safe(', '.join(plan.unread))}, which could not be read,"
+            " hold these keys or have these source anchors."
+        )
     out.print(
         ("\n" if plan.changes or plan.held or plan.conflicts or plan.refusals else "") + safe_lines(summary(plan))
     )

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from keytrust.cli.credential_view import credential_json, key_text, source_text, time_text, usage_text
-from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import out, print_json, safe, table
-from keytrust.cli.wiring import open_runs
+from keytrust.cli.wiring import open_estate
 from keytrust.directory.account import Account, guid_text
 from keytrust.sync.journal import Journal, JournalEntry
 from keytrust.sync.stored import StoredKey
@@ -17,13 +17,15 @@ from keytrust.sync.stored import StoredKey
 
 def show(
     user: Annotated[str, typer.Argument(metavar="USER", help="sAMAccountName, UPN, SID or distinguished name.")],
+    domain: DomainLabel = None,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
 ) -> None:
     """Show an account's keys as the directory holds them, and what keytrust did to the account."""
-    with open_runs(settings(), cloud=False) as (runs, domain):
-        account = domain.find(user)
+    with open_estate(settings(), cloud=False, only=domain) as estate:
+        member, account = estate.find(user)
+        runs = member.runs
         keys = [StoredKey.read(raw) for raw in account.values]
         if json:
             print_json(_json(account, keys, runs.journal))

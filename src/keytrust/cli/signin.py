@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import out, print_json, show_error
 from keytrust.errors import ConfigError, SigninError
 from keytrust.signin import SigninResult, load_private_key, sign_in
@@ -20,6 +20,7 @@ def signin(
     passphrase_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File with the key's passphrase.", show_default=False)
     ] = None,
+    domain: DomainLabel = None,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
@@ -29,7 +30,7 @@ def signin(
     Exits with 0 when a ticket was issued, 1 when not, with the cause.
     """
     given = settings()
-    directory = given.need_directory()
+    directory = given.need_directory(domain)
     kdc_ca = given.signin.kdc_ca_file or directory.ca_file
     if kdc_ca is None or directory.krb5_config is None:
         raise ConfigError(

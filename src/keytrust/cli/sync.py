@@ -6,17 +6,17 @@ from typing import Annotated
 
 import typer
 
-from keytrust.cli.options import AllowRemovals, Config, Json, Verbose, settings
-from keytrust.cli.output import bar, print_json
+from keytrust.cli.estate_view import combined_exit, print_outcomes, show_faults, show_plans, show_reports
+from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, settings
+from keytrust.cli.output import bar
 from keytrust.cli.plan import plan as plan_command
-from keytrust.cli.plan_view import exit_code, report_json, show_plan, show_report
-from keytrust.cli.wiring import open_runs
-from keytrust.sync import planfile
-from keytrust.sync.model import Plan
+from keytrust.cli.wiring import open_estate
+from keytrust.sync.joint_plan import DomainOutcome
 
 
 def sync(
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="The same as keytrust plan.")] = False,
+    domain: DomainLabel = None,
     json: Json = False,
     allow_removals: AllowRemovals = None,
     config: Config = None,
@@ -24,22 +24,30 @@ def sync(
 ) -> None:
     """Plan and carry out in one go, without questions: for a timer.
 
-    Exits with 0 when both sides agree afterwards, 3 when removals were held back or changes failed, 1 on an error.
+    A domain that cannot be had does not stop the others.
+
+    Exits with 0 when both sides agree afterwards, 3 when removals were held back, changes failed or a domain was left
+    out, 1 on an error.
     """
     if dry_run:
-        plan_command(json=json, allow_removals=allow_removals)
+        plan_command(json=json, domain=domain, allow_removals=allow_removals)
     total = 0
+    several = False
+    left_out: set[str] = set()
 
-    def seen(plan: Plan) -> None:
+    def seen(planned: list[DomainOutcome]) -> None:
         nonlocal total
-        total = len(plan.changes)
+        total = sum(len(each.plan.changes) for each in planned if each.plan is not None)
+        left_out.update(each.label for each in planned if each.fault is not None)
         if not json:
-            show_plan(plan)
+            show_plans(planned, several=several)
 
-    with open_runs(settings()) as (runs, _), bar("changes") as progress:
-        plan, report = runs.sync(allow_removals=allow_removals, seen=seen, progress=lambda done: progress(done, total))
+    with open_estate(settings(), only=domain) as estate, bar("changes") as progress:
+        several = estate.several
+        done = estate.sync(allow_removals=allow_removals, seen=seen, progress=lambda count: progress(count, total))
     if json:
-        print_json({"plan": planfile.to_json(plan), "report": report_json(report) if report else None})
-    elif report is not None:
-        show_report(report)
-    raise typer.Exit(exit_code(plan, report))
+        print_outcomes(done, several=several, reports=True)
+    else:
+        show_reports(done, several=several)
+        show_faults([each for each in done if each.label not in left_out])
+    raise typer.Exit(combined_exit(done))

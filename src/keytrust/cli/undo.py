@@ -7,19 +7,20 @@ from typing import Annotated
 import typer
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.options import Config, Json, Verbose, Yes, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
 from keytrust.cli.output import ask, bar, out, print_json, safe, say, table
 from keytrust.cli.plan_view import SHOWN, exit_code, report_json, show_report
-from keytrust.cli.wiring import open_runs
+from keytrust.cli.wiring import open_estate
 
 
 def undo(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or last.")],
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run's id, or last (of --domain, where given).")],
     account: Annotated[
         str | None, typer.Option("--account", metavar="NAME", help="Only what the run did to this account.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be done, and do nothing.")] = False,
     yes: Yes = False,
+    domain: DomainLabel = None,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
@@ -29,8 +30,9 @@ def undo(
     A value that somebody else has changed since is a conflict: it is reported and left alone, and the rest goes on. An
     undo is a run too and can itself be undone. Naming the run sets the bound on removals: what that run added.
     """
-    with open_runs(settings(), cloud=False) as (runs, _):
-        undone, plan = runs.plan_undo(run, account)
+    with open_estate(settings(), cloud=False, only=domain) as estate:
+        runs = estate.member_of_run(run, last_here=domain is not None).runs
+        undone, plan = runs.plan_undo(run, account, last_here=domain is not None)
         if not json:
             rows = table("Change", "Account", "Key")
             for change in plan.changes[:SHOWN]:

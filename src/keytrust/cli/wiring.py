@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 from keytrust.cloud.credentials import application_tokens
 from keytrust.cloud.file import FileSource
@@ -13,8 +14,15 @@ from keytrust.cloud.source import KeySource
 from keytrust.cloud.tokens import TokenFile
 from keytrust.config import Settings
 from keytrust.directory.domain import Domain
+from keytrust.directory.settings import DirectorySettings
+from keytrust.errors import ConfigError, DirectoryError, KeytrustError
 from keytrust.store.database import open_store
+from keytrust.sync.estate import Estate
+from keytrust.sync.joint_plan import Member
 from keytrust.sync.runs import Runs
+
+_AT_ONCE = 8
+"""Domains signed in to at the same time."""
 
 
 def key_source(cloud: CloudSettings) -> KeySource:
@@ -30,9 +38,13 @@ def key_source(cloud: CloudSettings) -> KeySource:
 
 
 @contextmanager
-def open_runs(settings: Settings, *, cloud: bool = True) -> Iterator[tuple[Runs, Domain]]:
-    """Sign in to the domain and open the store; with ``cloud``, know the key source too."""
-    directory = settings.need_directory()
+def open_runs(settings: Settings, *, cloud: bool = True, only: str | None = None) -> Iterator[tuple[Runs, Domain]]:
+    """Sign in to one domain and open the store; with ``cloud``, know the key source too.
+
+    Raises:
+        ConfigError: several domains are configured and ``only`` names none.
+    """
+    directory = settings.need_directory(only)
     source = key_source(settings.need_cloud()) if cloud else None
     store = open_store(settings.store.url)
     try:
@@ -40,3 +52,50 @@ def open_runs(settings: Settings, *, cloud: bool = True) -> Iterator[tuple[Runs,
             yield Runs(domain, source, store, settings.policy), domain
     finally:
         store.dispose()
+
+
+@contextmanager
+def open_estate(settings: Settings, *, cloud: bool = True, only: str | None = None) -> Iterator[Estate]:
+    """Sign in to all configured domains and open the store; with ``cloud``, know the key source too.
+
+    Args:
+        settings: The configuration.
+        cloud: Whether plans are to be made. Then all domains are opened, since no plan may be made for one without a
+            look at the others; else only those to work on.
+        only: Label or DNS name of the one domain to work on; left out, all are.
+
+    Raises:
+        KeytrustError: none of the domains to work on could be opened, or the configuration or the store is at fault.
+    """
+    chosen = settings.need_directories(only)
+    wanted = settings.need_directories() if cloud else chosen
+    source = key_source(settings.need_cloud()) if cloud else None
+    store = open_store(settings.store.url)
+    with ExitStack() as stack:
+        stack.callback(store.dispose)
+        opened, faults = _open_all(wanted, stack)
+        members = [Member(label, domain, Runs(domain, source, store, settings.policy)) for label, domain in opened]
+        yield Estate(members, faults, list(chosen), source=source, store=store, policy=settings.policy)
+
+
+def _open_all(
+    wanted: dict[str, DirectorySettings], stack: ExitStack
+) -> tuple[list[tuple[str, Domain]], dict[str, KeytrustError]]:
+    """Open domains at the same time, so that several that do not answer cost one time-out."""
+
+    def opened(each: tuple[str, DirectorySettings]) -> Domain | KeytrustError:
+        try:
+            return Domain(each[1]).__enter__()
+        except (DirectoryError, ConfigError) as error:
+            return error
+
+    domains: list[tuple[str, Domain]] = []
+    faults: dict[str, KeytrustError] = {}
+    with ThreadPoolExecutor(min(_AT_ONCE, len(wanted)), thread_name_prefix="sign-in") as threads:
+        for label, result in zip(wanted, threads.map(opened, wanted.items()), strict=True):
+            if isinstance(result, Domain):
+                stack.push(result)
+                domains.append((label, result))
+            else:
+                faults[label] = result
+    return domains, faults

@@ -62,6 +62,7 @@ class Domain:
             session = stack.enter_context(self.session())
             self._reader = session
             self.controller = session.controller()
+            self._check_name()
             self.sid = self._domain_sid(session)
             self._cleanup = stack.pop_all()
         return self
@@ -194,6 +195,15 @@ class Domain:
                 remedy="Give the distinguished name.",
             )
         return found[0]
+
+    def _check_name(self) -> None:
+        wanted = self.settings.domain
+        if wanted is not None and self.name.casefold() != wanted.casefold():
+            raise DirectoryError(
+                f"{self.controller.host} holds the domain {self.name}, not {wanted}.",
+                not_done="Nothing was read or changed.",
+                remedy="Correct domain or servers in the configuration.",
+            )
 
     @property
     def _session(self) -> Session:

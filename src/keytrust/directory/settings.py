@@ -10,6 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 HostName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\s/@]+$")]
 
+DnsName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        to_lower=True,
+        max_length=255,
+        pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)+$",
+    ),
+]
+
 
 class Security(StrEnum):
     """How a connection is protected. There is no unprotected choice."""
@@ -39,9 +49,11 @@ class DialectChoice(StrEnum):
 
 
 class DirectorySettings(BaseModel):
-    """The ``[directory]`` table of ``keytrust.toml``."""
+    """The ``[directory]`` table of ``keytrust.toml``, and each ``[domains.LABEL]``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    domain: DnsName | None = Field(None, description="The domain's DNS name; another domain is then refused.")
 
     servers: tuple[HostName, ...] = Field(min_length=1, description="Host names of writable domain controllers.")
     security: Security = Security.GSSAPI
@@ -56,6 +68,14 @@ class DirectorySettings(BaseModel):
     timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one answer.")
     page_size: int = Field(1000, ge=1, le=5000)
     in_flight: int = Field(32, ge=1, le=256, description="Changes sent to a domain controller before its answers.")
+
+    @property
+    def dns_name(self) -> str | None:
+        """The domain's DNS name as far as the configuration tells it: ``domain``, else from the first server's name."""
+        if self.domain is not None:
+            return self.domain
+        host, _, rest = self.servers[0].rstrip(".").partition(".")
+        return rest.lower() if rest and not host.isdigit() else None
 
     @model_validator(mode="after")
     def _credentials_are_named(self) -> DirectorySettings:

@@ -196,8 +196,8 @@ class Journal:
             found: str | None = connection.execute(query).scalar()
         return found
 
-    def run(self, run: str) -> RunRecord:
-        """One run by its id, or by the word ``last``.
+    def run(self, run: str, domain_sid: str | None = None) -> RunRecord:
+        """One run by its id, or by the word ``last``: the latest, of the domain with this SID where one is given.
 
         Raises:
             StoreError: there is none.
@@ -205,6 +205,8 @@ class Journal:
         query = select(runs).order_by(runs.c.started.desc()).limit(1)
         if run != "last":
             query = query.where(runs.c.id == run)
+        elif domain_sid is not None:
+            query = query.where(runs.c.domain_sid == domain_sid)
         with store_faults(self._engine), self._engine.connect() as connection:
             row = connection.execute(query).mappings().first()
         if row is None:
@@ -215,9 +217,11 @@ class Journal:
             )
         return RunRecord(**row)
 
-    def runs(self, limit: int = 50) -> list[RunRecord]:
-        """The latest runs, newest first."""
+    def runs(self, limit: int = 50, domain: str | None = None) -> list[RunRecord]:
+        """The latest runs, newest first; with ``domain`` those on the domain of this DNS name."""
         query = select(runs).order_by(runs.c.started.desc()).limit(limit)
+        if domain is not None:
+            query = query.where(func.lower(runs.c.domain) == domain.lower())
         with store_faults(self._engine), self._engine.connect() as connection:
             return [RunRecord(**row) for row in connection.execute(query).mappings()]
 

@@ -59,6 +59,10 @@ class CloudIndex:
         """To how many cloud users this key is registered."""
         return len(self._shared_keys.get(key_id, ())) or int(key_id in self._key_owner)
 
+    def anchored(self, anchor: bytes) -> CloudUser | None:
+        """A cloud user with this source anchor."""
+        return self._by_anchor.get(anchor)
+
     def match(self, account: Account, *, need_sid: bool) -> CloudUser | Conflict | None:
         """The cloud user that this account belongs to; None when there is none; a conflict when it is not certain.
 

@@ -150,6 +150,8 @@ class Plan:
         conflicts: Accounts left alone because the two directories disagree.
         refusals: Registered keys that are not written.
         census: What was seen.
+        unread: Other configured domains that could not be read: that no account there holds one of these keys, or has
+            the source anchor of one of these accounts, was not checked.
     """
 
     context: Context
@@ -159,6 +161,7 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     census: Census = field(default_factory=Census)
+    unread: tuple[str, ...] = ()
 
     @property
     def additions(self) -> int:

@@ -54,6 +54,7 @@ def to_json(plan: Plan) -> dict[str, Any]:
             for refusal in plan.refusals
         ],
         "census": asdict(plan.census),
+        "unread": list(plan.unread),
     }
 
 
@@ -219,3 +220,4 @@ class _Document(_Strict):
     conflicts: list[Any] = []
     refusals: list[Any] = []
     census: dict[str, int] = {}
+    unread: list[str] = []

@@ -1,8 +1,8 @@
 """The plan: a pure function of registered keys, directory values and policy.
 
 Accounts are streamed and only what must be remembered of each is: a domain of any size costs one pass. What can be
-decided on the spot is; whether a key sits on another account is known only when all have been seen, so additions are
-candidates until then.
+decided on the spot is; whether a key sits on another account is known only when all accounts of all domains have been
+seen, so additions are candidates until then.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from keytrust.sync.model import (
     RefusalCode,
 )
 from keytrust.sync.policy import Allow, Policy
+from keytrust.sync.seen import Seen
 from keytrust.sync.stored import StoredKey
 
 Wrote = Callable[[bytes, bytes], str | None]
@@ -55,7 +56,7 @@ def make_plan(
         context: Where and when; its time stands in for the creation time of keys of which the cloud tells none.
         allow_removals: The limit on removals that a person set for this run, instead of the policy's.
     """
-    planner = _Planner(CloudIndex(users), policy, wrote, dialect, context)
+    planner = Planner(CloudIndex(users), Seen(), policy=policy, wrote=wrote, dialect=dialect, context=context)
     for account in accounts:
         planner.take(account)
     return planner.finish(allow_removals)
@@ -69,19 +70,22 @@ class _Candidate:
     upn: str | None
 
 
-class _Planner:
-    def __init__(self, cloud: CloudIndex, policy: Policy, wrote: Wrote, dialect: Dialect, context: Context) -> None:
+class Planner:
+    """Plans for one domain; ``make_plan`` is its plain use. The planners of several domains share what they know."""
+
+    def __init__(
+        self, cloud: CloudIndex, seen: Seen, *, policy: Policy, wrote: Wrote, dialect: Dialect, context: Context
+    ) -> None:
+        """See ``make_plan``; ``seen`` is shared by the planners of all domains."""
         self._cloud = cloud
+        self._seen = seen
         self._policy = policy
         self._wrote = wrote
         self._dialect = dialect
         self._context = context
         self._need_sid = Allow.UNCORROBORATED not in policy.allow
         self._census = Census(cloud_users=cloud.users, cloud_only=cloud.cloud_only)
-        self._account_of_anchor: dict[bytes, AccountRef] = {}
-        self._ambiguous: set[bytes] = set()
-        self._holder: dict[bytes, bytes] = {}
-        self._several_holders: dict[bytes, set[bytes]] = {}
+        self._claims: list[tuple[AccountRef, bytes]] = []
         self._candidates: list[_Candidate] = []
         self._removals: list[Change] = []
         self._conflicts: list[Conflict] = []
@@ -90,41 +94,33 @@ class _Planner:
     # -- one account at a time ----------------------------------------------------------------------------------
 
     def take(self, account: Account) -> None:
+        """Look at one account. What can be said of it alone is said now."""
         self._census.accounts += 1
         stored = [StoredKey.read(raw) for raw in account.values]
-        self._remember_holders(account, stored)
+        self._count(stored)
+        self._seen.hold(account.guid, stored)
         match = self._cloud.match(account, need_sid=self._need_sid)
-        if isinstance(match, Conflict):
-            self._conflicts.append(match)
-        elif match is not None:
+        if match is not None:
             ref = AccountRef.of(account)
-            if self._only_account_of_anchor(ref, account.source_anchor, match):
+            only = self._only_claimant(ref, account.source_anchor)
+            if isinstance(match, Conflict):
+                self._conflicts.append(match)
+            elif only:
                 self._compare(account, ref, stored, match)
                 return
         self._census.foreign += sum(value.credential is not None for value in stored)
 
-    def _remember_holders(self, account: Account, stored: list[StoredKey]) -> None:
+    def _count(self, stored: list[StoredKey]) -> None:
         for value in stored:
             self._census.unreadable += value.credential is None
             self._census.cloud_origin += value.cloud_origin
-            key = value.public_key_id
-            if key is not None and self._holder.setdefault(key, account.guid) != account.guid:
-                self._several_holders.setdefault(key, {self._holder[key]}).add(account.guid)
 
-    def _only_account_of_anchor(self, this: AccountRef, anchor: bytes, user: CloudUser) -> bool:
-        first = self._account_of_anchor.setdefault(anchor, this)
-        if first is this:
+    def _only_claimant(self, account: AccountRef, anchor: bytes) -> bool:
+        """Whether no account seen before, in any domain, has this one's source anchor."""
+        if self._cloud.anchored(anchor) is None:
             return True
-        if first.guid not in self._ambiguous:
-            self._report_shared_anchor(first, this, user)
-        self._report_shared_anchor(this, first, user)
-        return False
-
-    def _report_shared_anchor(self, account: AccountRef, other: AccountRef, user: CloudUser) -> None:
-        self._ambiguous.add(account.guid)
-        name = user.upn or user.id
-        sentence = f"{account.name}: {other.name} has the same source anchor, and both seem to be {name}."
-        self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
+        self._claims.append((account, anchor))
+        return self._seen.claim(anchor, account)
 
     def _compare(self, account: Account, ref: AccountRef, stored: list[StoredKey], user: CloudUser) -> None:
         self._census.matched += 1
@@ -159,18 +155,20 @@ class _Planner:
 
     # -- when all have been seen --------------------------------------------------------------------------------
 
-    def finish(self, allow_removals: int | None) -> Plan:
+    def finish(self, allow_removals: int | None, unread: tuple[str, ...] = ()) -> Plan:
+        """The plan, when the accounts of all domains have been taken but those of ``unread``."""
         additions: list[Change] = []
         refusals: list[Refusal] = []
+        ambiguous = self._report_shared_anchors()
         for candidate in self._candidates:
-            if candidate.account.guid in self._ambiguous:
+            if candidate.account.guid in ambiguous:
                 continue
             outcome = self._addition(candidate)
             if isinstance(outcome, Change):
                 additions.append(outcome)
             else:
                 refusals.append(outcome)
-        removals = [change for change in self._removals if change.account.guid not in self._ambiguous]
+        removals = [change for change in self._removals if change.account.guid not in ambiguous]
         held_because = self._held_because(len(removals), allow_removals)
         self._census.unmatched_users = max(0, self._cloud.anchored_with_keys() - self._matched_with_keys)
         return Plan(
@@ -181,7 +179,25 @@ class _Planner:
             conflicts=tuple(self._conflicts),
             refusals=tuple(refusals),
             census=self._census,
+            unread=unread,
         )
+
+    def _report_shared_anchors(self) -> set[bytes]:
+        """Add a conflict for each account whose source anchor another one has too, here or elsewhere; their GUIDs."""
+        ambiguous: set[bytes] = set()
+        reported = {conflict.account.guid for conflict in self._conflicts}
+        for account, anchor in self._claims:
+            other = self._seen.rival(anchor, account)
+            user = self._cloud.anchored(anchor)
+            if other is None or user is None:
+                continue
+            ambiguous.add(account.guid)
+            if account.guid not in reported:
+                name = user.upn or user.id
+                where = f"{other.name} ({other.dn})"
+                sentence = f"{account.name}: {where} has the same source anchor, and both seem to be {name}."
+                self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
+        return ambiguous
 
     def _addition(self, candidate: _Candidate) -> Change | Refusal:
         account, key = candidate.account, candidate.key
@@ -211,18 +227,13 @@ class _Planner:
             if fault.allowed_by not in policy.allow:
                 return _refuse(candidate, fault.code, fault.sentence)
         if Allow.SHARED_KEY not in policy.allow:
-            elsewhere = self._holders(key) - {account.guid}
+            elsewhere = self._seen.holders(canonical_key_id(key.material) or key.key_id) - {account.guid}
             if elsewhere:
                 where = ", ".join(guid_text(guid) for guid in sorted(elsewhere)[:3])
                 return _refuse(candidate, RefusalCode.SHARED_KEY, f"the same key is on another account ({where})")
             if self._cloud.registered_to(key.key_id) > 1:
                 return _refuse(candidate, RefusalCode.SHARED_KEY, "the same key is registered to several cloud users")
         return None
-
-    def _holders(self, key: RegisteredKey) -> set[bytes]:
-        public = canonical_key_id(key.material) or key.key_id
-        one = self._holder.get(public)
-        return self._several_holders.get(public) or ({one} if one is not None else set())
 
     def _held_because(self, removals: int, allow_removals: int | None) -> str:
         limit = self._policy.removals_allowed(self._census.cloud_origin, allow_removals)

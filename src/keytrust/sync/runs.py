@@ -75,7 +75,7 @@ class Runs:
         """
         with run_lock(self._store):
             check_still_valid(saved, self.plan(allow_removals=allow_removals))
-            return self._carry_out("apply", saved.changes, progress)
+            return self.carry_out_locked("apply", saved.changes, progress)
 
     def sync(
         self,
@@ -95,20 +95,21 @@ class Runs:
             plan = self.plan(allow_removals=allow_removals)
             if seen is not None:
                 seen(plan)
-            return plan, self._carry_out("sync", plan.changes, progress) if plan.changes else None
+            return plan, self.carry_out_locked("sync", plan.changes, progress) if plan.changes else None
 
-    def plan_undo(self, run: str, account: str | None = None) -> tuple[str, UndoPlan]:
+    def plan_undo(self, run: str, account: str | None = None, *, last_here: bool = False) -> tuple[str, UndoPlan]:
         """Work out how to take back a run, given by its id or ``last``; returns its id too.
 
         Args:
             run: The run.
             account: Only what it did to this account, given by name, SID or DN as the journal has them.
+            last_here: Whether ``last`` means the last on this domain; else the last of all.
 
         Raises:
             StoreError: the journal has no such run.
             PlanError: it was a run on another domain, or did nothing to the account.
         """
-        record = self.journal.run(run)
+        record = self.journal.run(run, self._domain.sid if last_here else None)
         if record.domain_sid != self._domain.sid:
             raise PlanError(
                 f"Run {record.id} was on the domain {record.domain}, not {self._domain.name}.",
@@ -130,16 +131,17 @@ class Runs:
     def undo(self, run: str, plan: UndoPlan, *, progress: Progress | None = None) -> RunReport:
         """Carry out an undo. It is a run like any other: journaled, confirmed, and can itself be undone."""
         with run_lock(self._store):
-            return self._carry_out("undo", plan.changes, progress, undoes=run)
+            return self.carry_out_locked("undo", plan.changes, progress, undoes=run)
 
     def carry_out(self, kind: str, changes: Sequence[Change], *, progress: Progress | None = None) -> RunReport:
         """Carry out changes that were decided elsewhere, as a run of this kind: journaled, confirmed, to be undone."""
         with run_lock(self._store):
-            return self._carry_out(kind, changes, progress)
+            return self.carry_out_locked(kind, changes, progress)
 
-    def _carry_out(
-        self, kind: str, changes: Sequence[Change], progress: Progress | None, undoes: str | None = None
+    def carry_out_locked(
+        self, kind: str, changes: Sequence[Change], progress: Progress | None = None, undoes: str | None = None
     ) -> RunReport:
+        """As ``carry_out``, for a caller that holds the store's run lock already."""
         run = self.journal.start_run(
             kind,
             domain=self._domain.name,
