@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from keytrust.registry import graph_api, kpp_api, oauth_api, odata, schemas
 from keytrust.registry.context import Context, client_request_id, request_id
+from keytrust.registry.limits import TooManyTries
 from keytrust.registry.metrics import CONTENT_TYPE, Metrics
 from keytrust.registry.odata import ODataError
 from keytrust.registry.registration import RegistrationError
@@ -93,6 +94,10 @@ def _add_error_answers(app: FastAPI, context: Context) -> None:
             return answer(request, 403, "Authorization_RequestDenied", str(error))
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return answer(request, 401, "InvalidAuthenticationToken", str(error), challenge)
+
+    @app.exception_handler(TooManyTries)
+    async def _(request: Request, error: TooManyTries) -> JSONResponse:
+        return answer(request, 429, "TooManyRequests", str(error), error.headers)
 
     @app.exception_handler(InterfaceError)
     @app.exception_handler(OperationalError)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from keytrust.cloud.origin import is_loopback
 from keytrust.registry import clock
 from keytrust.registry.database import Database
+from keytrust.registry.limits import Limits
 from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
@@ -28,6 +29,7 @@ class Context:
     settings: RegistrySettings
     database: Database
     verifier: TokenVerifier
+    limits: Limits
     signing_keys: SigningKeys | None = None
     now: clock.Clock = clock.now
     log: structlog.typing.FilteringBoundLogger = field(default_factory=logger)

@@ -20,6 +20,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "no valid token",
         403: "the token lacks the role",
         404: "no such user, method or device",
+        429: "too many requests without a valid token",
+        503: "the database does not answer",
     }.items()
 }
 _SECURITY: dict[str, Any] = {"security": [{"bearer": []}]}

@@ -14,7 +14,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from keytrust.registry import odata
-from keytrust.registry.context import Context
+from keytrust.registry.context import Context, peer
 from keytrust.registry.tokens import Claims, TokenRefused
 from keytrust.registry.users import find_user
 
@@ -37,12 +37,17 @@ class GraphVersion:
 
         Raises:
             TokenRefused: no valid token, or not the role.
+            TooManyTries: no valid token, once more.
             ODataError: another query option.
         """
         context = self.context
-        claims = context.verifier.verify(
-            request.headers.get("authorization"), audience=context.settings.graph_resource, purpose="graph"
-        )
+        try:
+            claims = context.verifier.verify(
+                request.headers.get("authorization"), audience=context.settings.graph_resource, purpose="graph"
+            )
+        except TokenRefused:
+            context.limits.count_refusal(peer(request))
+            raise
         if role not in claims.texts("roles"):
             raise TokenRefused(f"the token lacks the role {role}", forbidden=True)
         for name in request.query_params:

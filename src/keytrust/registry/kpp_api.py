@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from keytrust.registry import discovery, registration, schemas
 from keytrust.registry.bodies import BodyIncompleteError, BodyTooLargeError, bounded_body
-from keytrust.registry.context import Context, client_request_id, request_id
+from keytrust.registry.context import Context, client_request_id, peer, request_id
 from keytrust.registry.registration import KeyRequest, RegistrationError
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -19,6 +19,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         400: "the request, the key or the user is not acceptable",
         401: "the token's claims are not",
         413: "the body is too large",
+        429: "too many refused requests from this address, or registrations by this user",
+        503: "the database does not answer",
     }.items()
 }
 _REQUEST_BODY = {
@@ -59,15 +61,7 @@ def router(context: Context) -> APIRouter:
             body=await _bounded_body(request),
             request_id=request_id(request),
         )
-        answer = await run_in_threadpool(
-            registration.register,
-            key_request,
-            context.settings,
-            context.verifier,
-            context.database,
-            context.now,
-        )
-        return JSONResponse(answer)
+        return JSONResponse(await run_in_threadpool(_register, context, peer(request), key_request))
 
     return routes
 
@@ -77,6 +71,17 @@ def refusal(request: Request, error: RegistrationError, at: int) -> JSONResponse
     headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'} if error.status == 401 else {}
     headers.update(error.headers or {})
     return JSONResponse(error.details(client_request_id(request), at), error.status, headers)
+
+
+def _register(context: Context, address: str, key_request: KeyRequest) -> dict[str, str]:
+    try:
+        return registration.register(
+            key_request, context.settings, context.verifier, context.limits, context.database, context.now
+        )
+    except RegistrationError as error:
+        if error.status == 401:
+            context.limits.count_refusal(address)
+        raise
 
 
 async def _bounded_body(request: Request) -> bytes:

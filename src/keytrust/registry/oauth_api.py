@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from keytrust.registry import clock, discovery, schemas, token_requests
 from keytrust.registry.bodies import BodyIncompleteError, BodyTooLargeError, bounded_body
 from keytrust.registry.context import Context, client_request_id, peer, request_id
-from keytrust.registry.rate_limit import RateLimit
+from keytrust.registry.limits import TooManyTries
 from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.token_requests import TokenRequest, TokenRequestError
 
@@ -37,7 +37,6 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 def router(context: Context, keys: SigningKeys) -> APIRouter:
     """The routes, bound to one registry that signs tokens."""
     routes = APIRouter(tags=["tokens"], responses=_ERRORS)
-    failures = RateLimit(burst=20, seconds=3.0)
 
     @routes.get("/{tenant}/.well-known/openid-configuration")
     @routes.get("/{tenant}/v2.0/.well-known/openid-configuration")
@@ -76,7 +75,7 @@ def router(context: Context, keys: SigningKeys) -> APIRouter:
             endpoints=_endpoints(context, request, names),
             resources={context.settings.graph_resource, context.settings.url, context.base_url(request)},
         )
-        answer = await run_in_threadpool(_answer, context, keys, failures, peer(request), asked)
+        answer = await run_in_threadpool(_answer, context, keys, peer(request), asked)
         return JSONResponse(answer, headers=_NO_STORE)
 
     return routes
@@ -98,15 +97,15 @@ def refusal(request: Request, error: TokenRequestError, at: int) -> JSONResponse
     return JSONResponse(body, error.status, headers)
 
 
-def _answer(
-    context: Context, keys: SigningKeys, failures: RateLimit, address: str, asked: TokenRequest
-) -> dict[str, object]:
-    seconds = failures.take(address)
-    if seconds is not None:
-        raise TokenRequestError(429, "temporarily_unavailable", 90055, "Too many failed tries.", seconds)
+def _answer(context: Context, keys: SigningKeys, address: str, asked: TokenRequest) -> dict[str, object]:
+    account = f"application {asked.form.get('client_id', '')}"
+    try:
+        context.limits.count_guess(address, account)
+    except TooManyTries as error:
+        raise TokenRequestError(429, "temporarily_unavailable", 90055, str(error), error.seconds) from None
     with context.database.read() as connection:
         application = token_requests.check(asked, connection)
-    failures.give_back(address)
+    context.limits.forgive_guess(address, account)
     return token_requests.issue(application, context.settings, keys)
 
 

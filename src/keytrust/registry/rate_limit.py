@@ -1,4 +1,4 @@
-"""How often one peer may fail to prove who it is: a token bucket for each address, in bounded memory."""
+"""How often one peer may try something: a token bucket for each, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ _PEERS = 10_000
 
 
 class RateLimit:
-    """Allows ``burst`` tries at once and then one every ``seconds``. Safe to use from many threads.
+    """Allows ``per_minute`` tries at once, which come back evenly over a minute. Safe to use from many threads.
 
     Args:
-        burst: Tries at once.
-        seconds: Between two tries after that.
+        per_minute: How many tries; 0 for no limit.
         now: A clock that never goes back, seconds.
     """
 
-    def __init__(self, burst: int, seconds: float, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._burst = burst
-        self._seconds = seconds
+    def __init__(self, per_minute: int, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._per_minute = per_minute
+        self._seconds = 60.0 / per_minute if per_minute else 0.0
         self._now = now
         self._lock = threading.Lock()
         # For each peer, the moment at which all its tries will have been paid for; the least recent first.
@@ -30,10 +29,12 @@ class RateLimit:
 
     def take(self, peer: str) -> int | None:
         """Count a try; None if it is allowed, else the whole seconds after which to come back."""
+        if not self._per_minute:
+            return None
         with self._lock:
             now = self._now()
             paid = max(self._paid.get(peer, now), now)
-            over = paid + self._seconds - now - self._burst * self._seconds
+            over = paid + self._seconds - now - 60.0
             if over > 1e-9:
                 return max(1, math.ceil(over))
             self._paid[peer] = paid + self._seconds

@@ -16,6 +16,7 @@ from keytrust.credential import KeyCredentialError, MaterialKind, RsaPublicKey, 
 from keytrust.registry import audit, clock, devices
 from keytrust.registry.database import Database
 from keytrust.registry.keys import KeyTakenError, register_key
+from keytrust.registry.limits import Limits
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.tokens import Claims, TokenRefused, TokenVerifier
 from keytrust.registry.users import find_user
@@ -64,12 +65,18 @@ class KeyRequest:
 
 
 def register(
-    request: KeyRequest, settings: RegistrySettings, verifier: TokenVerifier, database: Database, now: clock.Clock
+    request: KeyRequest,
+    settings: RegistrySettings,
+    verifier: TokenVerifier,
+    limits: Limits,
+    database: Database,
+    now: clock.Clock,
 ) -> dict[str, str]:
     """Register the key in a request. The returned body may only be sent because the key is durable by then.
 
     Raises:
         RegistrationError: the request is refused; nothing was changed.
+        TooManyTries: the user has registered too many keys in the last minute; nothing was changed.
     """
     if request.api_version != "1.0":
         raise RegistrationError(400, "invalid_request", "api-version must be 1.0", "api-version")
@@ -79,6 +86,7 @@ def register(
     claims = _verified(request.authorization, settings, verifier, at)
     device_id = _device_id(claims)
     material = _material(request.body)
+    limits.count_registration(claims.actor.casefold())
     origin = audit.Origin(claims.actor, at, request.request_id)
 
     def enter(connection: Connection) -> dict[str, str]:

@@ -17,6 +17,7 @@ from keytrust.errors import RegistryError
 from keytrust.registry.app import create_app
 from keytrust.registry.context import Context
 from keytrust.registry.database import Database
+from keytrust.registry.limits import Limits
 from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
@@ -104,14 +105,15 @@ def _bound(settings: RegistrySettings) -> Iterator[tuple[socket.socket, Registry
 
 def _config(settings: RegistrySettings, database: Database) -> uvicorn.Config:
     signing_keys = None if settings.signing_keys is None else SigningKeys(settings.signing_keys)
-    context = Context(settings, database, TokenVerifier(settings, signing_keys), signing_keys)
+    context = Context(settings, database, TokenVerifier(settings, signing_keys), Limits(settings), signing_keys)
     return uvicorn.Config(
         create_app(context),
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         ws="none",
         limit_concurrency=1000,
         backlog=512,

@@ -60,6 +60,10 @@ class RegistrySettings(BaseModel):
             tokens to the applications entered in it (OAuth 2.0 client credentials).
         mfa_max_age: How old the second factor may be at registration, seconds.
         leeway: Accepted difference of clocks, seconds.
+        failures_per_minute: How many refused tokens and wrong secrets one client address may send in a minute before
+            it is answered 429; 0 for no limit.
+        registrations_per_minute: How many keys one user may register in a minute; 0 for no limit.
+        trusted_proxies: Addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
         log_requests: Whether every request is logged, one JSON line each.
     """
 
@@ -77,6 +81,9 @@ class RegistrySettings(BaseModel):
     signing_keys: Path | None = None
     mfa_max_age: float = Field(default=600.0, gt=0, le=86_400)
     leeway: float = Field(default=30.0, ge=0, le=600)
+    failures_per_minute: int = Field(default=30, ge=0, le=100_000)
+    registrations_per_minute: int = Field(default=30, ge=0, le=100_000)
+    trusted_proxies: tuple[str, ...] = ()
     log_requests: bool = True
 
     @property

@@ -160,7 +160,7 @@ def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def test_what_was_answered_200_survives_kill_9_at_any_moment(tmp_path: Path, database_url: str) -> None:
-    site = Site.make(tmp_path, database_url=database_url)
+    site = Site.make(tmp_path, database_url=database_url, registrations_per_minute=0)
     moments = random.Random()  # noqa: S311 - when to kill is no secret
     promised: dict[UUID, bytes] = {}
     try:
@@ -187,7 +187,7 @@ def test_what_was_answered_200_survives_kill_9_at_any_moment(tmp_path: Path, dat
 def test_what_was_answered_200_survives_a_crash_of_postgresql_and_the_registry_goes_on(
     tmp_path: Path, postgres: PostgresServer, postgres_url: str
 ) -> None:
-    site = Site.make(tmp_path, database_url=postgres_url)
+    site = Site.make(tmp_path, database_url=postgres_url, registrations_per_minute=0)
     try:
         with process(site) as (_, serving):
             clients = Registrants(serving, 4)

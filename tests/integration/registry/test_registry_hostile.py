@@ -35,7 +35,7 @@ OPTIONS = ["$select", "$filter", "$top", "$skiptoken", "$expand", "api-version",
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site.make(tmp_path_factory.mktemp("registry"))
+    made = Site.make(tmp_path_factory.mktemp("registry"), failures_per_minute=0)
     try:
         with running(made.settings) as url:
             yield replace(made, url=url)

@@ -8,7 +8,6 @@ import jwt
 import pytest
 
 from keytrust.errors import RegistryError
-from keytrust.registry.rate_limit import RateLimit
 from keytrust.registry.signing_keys import GRACE, LIFE, SigningKeys
 
 
@@ -78,26 +77,3 @@ def test_a_directory_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RegistryError):
         SigningKeys(tmp_path / "file" / "keys")
-
-
-def test_tries_are_counted_for_each_peer_and_come_back_with_time() -> None:
-    now = [0.0]
-    limit = RateLimit(3, 10.0, now=lambda: now[0])
-    assert [limit.take("a") for _ in range(3)] == [None] * 3
-    assert limit.take("a") == 10
-    assert limit.take("b") is None
-    now[0] = 9.5
-    assert limit.take("a") == 1
-    now[0] = 10.0
-    assert limit.take("a") is None
-    assert limit.take("a") is not None
-    limit.give_back("a")
-    assert limit.take("a") is None
-
-
-def test_the_memory_for_peers_is_bounded() -> None:
-    limit = RateLimit(1, 10.0, now=lambda: 0.0)
-    for number in range(10_001):
-        limit.take(str(number))
-    assert limit.take("10000") is not None
-    assert limit.take("0") is None
