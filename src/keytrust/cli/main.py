@@ -15,6 +15,7 @@ from keytrust.cli import (
     cloud,
     decode,
     demo,
+    doctor,
     explain,
     history,
     lab,
@@ -43,9 +44,11 @@ app = typer.Typer(
     domain controller then signs the user in with that key alone.
 
     [bold]See it work:[/]  keytrust demo
+    [bold]Set it up:[/]    keytrust doctor
     [bold]Day to day:[/]   keytrust plan, keytrust sync, keytrust show USER, keytrust undo RUN
 
-    Exit codes: 0 done; 1 error; 2 (plan) there are changes; 3 done in part; 64 wrong usage; 70 internal fault.""",
+    Exit codes: 0 done; 1 error; 2 (plan) there are changes; 3 done in part; 4 (doctor) warnings; 64 wrong usage;
+    70 internal fault.""",
 )
 
 
@@ -74,6 +77,7 @@ app.command("explain")(explain.explain)
 app.command("decode")(decode.decode)
 app.command("signin")(signin.signin)
 app.command("audit")(audit.audit)
+app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(lab.app, name="lab")

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -70,6 +70,13 @@ def ask(question: str, *, unattended: bool = True) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return unattended
     return err.input(f"{safe(question)} [dim]\\[y/N][/] ").strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def doing(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what is being done, while it is a terminal that looks on; the function says what is done next."""
+    with err.status(safe(what)) if err.is_terminal else nullcontext() as status:
+        yield lambda text: status.update(safe(text)) if status is not None else None
 
 
 @contextmanager

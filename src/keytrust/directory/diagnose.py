@@ -14,7 +14,7 @@ from keytrust.directory.settings import DirectorySettings, Security
 Diagnosis = tuple[str, str]
 """What is wrong, as a sentence; and what to do about it."""
 
-_START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
 """An LDAP StartTLS request (RFC 4511, section 4.14.1) as message 1."""
 
 _HOSTNAME_MISMATCH, _IP_MISMATCH, _EXPIRED, _NOT_YET_VALID = 62, 64, 10, 9  # X509_V_ERR_… of OpenSSL
@@ -50,7 +50,7 @@ def diagnose(server: str, settings: DirectorySettings) -> Diagnosis | None:
 def _diagnose_tls(connection: socket.socket, server: str, settings: DirectorySettings) -> Diagnosis | None:
     try:
         if settings.security is Security.STARTTLS:
-            connection.sendall(_START_TLS)
+            connection.sendall(START_TLS)
             connection.recv(4096)
         context = ssl.create_default_context(cafile=str(settings.ca_file) if settings.ca_file else None)
         context.wrap_socket(connection, server_hostname=server).close()
