@@ -75,7 +75,7 @@ def open_estate(settings: Settings, *, cloud: bool = True, only: str | None = No
         stack.callback(store.dispose)
         opened, faults = _open_all(wanted, stack)
         members = [Member(label, domain, Runs(domain, source, store, settings.policy)) for label, domain in opened]
-        yield Estate(members, faults, list(chosen), source=source, store=store, policy=settings.policy)
+        yield Estate(members, faults, list(chosen), source=source, policy=settings.policy)
 
 
 def _open_all(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -18,7 +17,6 @@ from keytrust.store import mirror_tables  # noqa: F401 - its tables are in the s
 from keytrust.store.tables import HEAD
 
 NOT_DONE = "Nothing was changed in the directory: no change is made that cannot be journaled first."
-_ADVISORY_LOCK = 0x6B657974  # "keyt"
 
 
 def open_store(url: str) -> Engine:
@@ -62,53 +60,6 @@ def store_faults(engine: Engine) -> Iterator[None]:
             remedy="Check the disk's free space, the file's owner and mode, or the database server.",
             detail=str(error),
         ) from error
-
-
-@contextmanager
-def run_lock(engine: Engine) -> Iterator[None]:
-    """Hold the store's one run lock: two runs on one store never change the directory at the same time.
-
-    Raises:
-        StoreError: another run holds it.
-    """
-    held = _file_lock(engine) if engine.dialect.name == "sqlite" else _database_lock(engine)
-    with held as got:
-        if not got:
-            raise StoreError(
-                "Another keytrust run is changing the directory right now.",
-                not_done="Nothing was changed by this one.",
-                remedy="Wait for it to end and run again.",
-            )
-        yield
-
-
-@contextmanager
-def _file_lock(engine: Engine) -> Iterator[bool]:
-    # The kernel drops the lock with the process, so a run that was killed blocks nobody.
-    path = f"{engine.url.database}.lock"
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _database_lock(engine: Engine) -> Iterator[bool]:
-    with store_faults(engine), engine.connect() as connection:
-        got = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_LOCK}).scalar_one()
-        connection.commit()
-        try:
-            yield bool(got)
-        finally:
-            if got:
-                connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})
-                connection.commit()
 
 
 def _private_file(path: Path) -> None:

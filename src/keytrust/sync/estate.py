@@ -7,13 +7,11 @@ written does not stop the others; its fault takes the place of its plan or repor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-
-from sqlalchemy import Engine
+from contextlib import ExitStack, contextmanager
 
 from keytrust.cloud.source import KeySource
 from keytrust.directory.account import Account
 from keytrust.errors import ConfigError, DirectoryError, KeytrustError, PlanError
-from keytrust.store.database import run_lock
 from keytrust.sync.joint_plan import DomainOutcome, Member, none_left, plan_together
 from keytrust.sync.model import Plan
 from keytrust.sync.planfile import check_still_valid
@@ -38,14 +36,12 @@ class Estate:
         chosen: Sequence[str],
         *,
         source: KeySource | None,
-        store: Engine,
         policy: Policy,
     ) -> None:
         self.members = {member.label: member for member in members}
         self.faults = dict(faults)
         self.chosen = tuple(chosen)
         self._source = source
-        self._store = store
         self._policy = policy
         if not any(label in self.members for label in chosen):
             raise none_left([faults[label] for label in chosen])
@@ -103,7 +99,7 @@ class Estate:
             seen: Told the plans before they are carried out.
             progress: Called with the number of changes, over all domains, whose outcome is known.
         """
-        with run_lock(self._store):
+        with self._writing("sync"):
             planned = self.plan(allow_removals=allow_removals)
             if seen is not None:
                 seen(planned)
@@ -120,7 +116,7 @@ class Estate:
             PlanError: there is only one and it is refused, or one is for no domain that is configured, or two are for
                 the same; nothing was changed.
         """
-        with run_lock(self._store):
+        with self._writing("apply"):
             fresh = {
                 each.plan.context.domain_sid: each for each in self.plan(allow_removals=allow_removals) if each.plan
             }
@@ -183,6 +179,13 @@ class Estate:
                 detail="\n".join(each.detail for each in (*nowhere, *self.faults.values()) if each.detail),
             )
         return found[0]
+
+    @contextmanager
+    def _writing(self, kind: str) -> Iterator[None]:
+        with ExitStack() as stack:
+            for member in self.working():
+                stack.enter_context(member.runs.writing(kind))
+            yield
 
     def _carried_out(
         self, kind: str, planned: Sequence[DomainOutcome], progress: Progress | None

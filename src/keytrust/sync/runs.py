@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -15,10 +13,10 @@ from keytrust import interrupts
 from keytrust.cloud.source import KeySource
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
-from keytrust.errors import PlanError
-from keytrust.store.database import run_lock
-from keytrust.sync.apply import apply_changes
-from keytrust.sync.journal import Journal, Outcome
+from keytrust.errors import PlanError, StoreError
+from keytrust.store.lease import Lease, writer
+from keytrust.sync.carrying import Place, carry_out
+from keytrust.sync.journal import Journal
 from keytrust.sync.model import AccountRef, Change, Context, Plan
 from keytrust.sync.planfile import check_still_valid
 from keytrust.sync.planner import make_plan
@@ -39,6 +37,7 @@ class Runs:
         self._source = source
         self._store = store
         self._policy = policy
+        self._lease: Lease | None = None
         self.journal = Journal(store)
 
     def plan(
@@ -73,7 +72,7 @@ class Runs:
         Raises:
             PlanError: its world has moved; nothing was changed.
         """
-        with run_lock(self._store):
+        with self.writing("apply"):
             check_still_valid(saved, self.plan(allow_removals=allow_removals))
             return self.carry_out_locked("apply", saved.changes, progress)
 
@@ -91,7 +90,7 @@ class Runs:
             seen: Told the plan before it is carried out.
             progress: Called with the number of changes whose outcome is known.
         """
-        with run_lock(self._store):
+        with self.writing("sync"):
             plan = self.plan(allow_removals=allow_removals)
             if seen is not None:
                 seen(plan)
@@ -130,44 +129,50 @@ class Runs:
 
     def undo(self, run: str, plan: UndoPlan, *, progress: Progress | None = None) -> RunReport:
         """Carry out an undo. It is a run like any other: journaled, confirmed, and can itself be undone."""
-        with run_lock(self._store):
+        with self.writing("undo"):
             return self.carry_out_locked("undo", plan.changes, progress, undoes=run)
 
     def carry_out(self, kind: str, changes: Sequence[Change], *, progress: Progress | None = None) -> RunReport:
         """Carry out changes that were decided elsewhere, as a run of this kind: journaled, confirmed, to be undone."""
-        with run_lock(self._store):
+        with self.writing(kind):
             return self.carry_out_locked(kind, changes, progress)
+
+    @contextmanager
+    def writing(self, kind: str) -> Iterator[None]:
+        """Be the one who writes to this domain.
+
+        Raises:
+            StoreError: somebody else is; names them.
+        """
+        with writer(self._store, self._domain.sid, f"keytrust {kind}") as self._lease:
+            try:
+                yield
+            finally:
+                self._lease = None
 
     def carry_out_locked(
         self, kind: str, changes: Sequence[Change], progress: Progress | None = None, undoes: str | None = None
     ) -> RunReport:
-        """As ``carry_out``, for a caller that holds the store's run lock already."""
-        run = self.journal.start_run(
+        """As ``carry_out``, for a caller that is within ``writing`` already."""
+        lease = self._lease
+        if lease is None:
+            raise StoreError("A change was about to be made by who is not the writer.", not_done="Nothing was changed.")
+        return carry_out(
             kind,
-            domain=self._domain.name,
-            domain_sid=self._domain.sid,
-            server=self._domain.controller.host,
-            source=self._source.name if self._source else "",
-            operator=f"{getpass.getuser()}@{socket.gethostname()} pid {os.getpid()}",
+            changes,
+            place=Place(
+                self._domain.name,
+                self._domain.sid,
+                self._domain.controller.host,
+                self._source.name if self._source else "",
+            ),
+            directory=self._domain,
+            journal=Journal(self._store, lease.fence),
+            in_flight=self._domain.settings.in_flight,
+            progress=progress,
+            told_to_stop=lambda: interrupts.pending() or not lease.held(),
             undoes=undoes,
         )
-        result = "ended by an error"
-        with interrupts.shielded():
-            try:
-                report = apply_changes(
-                    changes,
-                    directory=self._domain,
-                    journal=self.journal,
-                    run=run,
-                    in_flight=self._domain.settings.in_flight,
-                    progress=progress,
-                    told_to_stop=interrupts.pending,
-                )
-                result = ", ".join(f"{n} {outcome}" for outcome in Outcome if (n := report.count(outcome)))
-                result = f"{result or 'nothing to do'}{f': {report.stopped_because}' if report.stopped_because else ''}"
-            finally:
-                self.journal.finish_run(run, result)
-        return report
 
     def _needed_source(self) -> KeySource:
         if self._source is None:

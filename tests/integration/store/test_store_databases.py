@@ -9,7 +9,9 @@ from sqlalchemy import Connection, text
 
 from keytrust.database import writing
 from keytrust.errors import StoreError
-from keytrust.store.database import open_store, run_lock
+from keytrust.store.database import open_store
+from keytrust.store.lease import acquire, holder_of
+from keytrust.store.lease import writer as hold
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
 
@@ -83,7 +85,34 @@ def _append(url: str, number: int) -> None:
 
 def test_one_run_at_a_time(database_url: str) -> None:
     one, two = open_store(database_url), open_store(database_url)
-    with run_lock(one), pytest.raises(StoreError, match="Another keytrust run"), run_lock(two):
+    refused = pytest.raises(StoreError, match="is changing the directory right now")
+    with hold(one, "S-1-1", "keytrust sync"), refused, hold(two, "S-1-1", "keytrust sync"):
         pass
-    with run_lock(two):
+    with hold(two, "S-1-1", "keytrust sync"), hold(one, "S-1-2", "keytrust sync"):
         pass
+
+
+def test_a_writer_that_was_deposed_while_frozen_journals_nothing(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    first = acquire(engine, "S-1-1", "one")
+    assert first is not None
+    assert acquire(open_store(postgres_url), "S-1-1", "two") is None
+    with writing(engine) as connection:  # as if it had been frozen for longer than a lease is good
+        connection.execute(text("UPDATE leases SET expires = 0"))
+    second = acquire(open_store(postgres_url), "S-1-1", "two")
+    assert second is not None
+    for lease, may in ((first, False), (second, True)):
+        journal = Journal(engine, lease.fence)
+        run = journal.start_run("run", domain="d", domain_sid="S-1-1", server="dc", source="c", operator="o")
+        if may:
+            journal.intend(run, "dc", [_change(1)])
+        else:
+            with pytest.raises(StoreError, match="no longer the writer"):
+                journal.intend(run, "dc", [_change(1)])
+    assert not first.renew()
+    assert not first.held()
+    assert second.renew()
+    assert holder_of(engine, "S-1-1") == "two"
+    second.release()
+    assert holder_of(engine, "S-1-1") is None
+    assert journal.verify()[0] == 1

@@ -12,7 +12,8 @@ from tests.support.world import account, dn, guid, material, sid, value
 
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import StoreError
-from keytrust.store.database import open_store, run_lock
+from keytrust.store.database import open_store
+from keytrust.store.lease import writer
 from keytrust.sync.apply import ATTEMPTS, apply_changes
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
@@ -268,12 +269,12 @@ class TestJournal:
         assert Path(str(store.url.database)).stat().st_mode & 0o077 == 0
 
     def test_two_runs_never_change_the_directory_at_once(self, store: Engine) -> None:
-        with run_lock(store):
+        with writer(store, "S-1", "keytrust sync"):
             other = open_store(str(store.url))
-            with pytest.raises(StoreError, match="Another keytrust run"), run_lock(other):
+            with pytest.raises(StoreError, match="is changing the directory"), writer(other, "S-1", "keytrust sync"):
                 pass
             other.dispose()
-        with run_lock(store):
+        with writer(store, "S-1", "keytrust sync"):
             pass
 
     def test_appends_from_two_processes_keep_one_chain(self, journal: Journal, store: Engine) -> None:

@@ -71,7 +71,7 @@ class _World:
         store = open_store(f"sqlite:///{self.folder}/keytrust.db")
         members = [Member(each.name, each, Runs(each, self.cloud, store, self.policy)) for each in domains]  # type: ignore[arg-type]
         labels = [only] if only else [*(each.name for each in domains), *(faults or {})]
-        return Estate(members, faults or {}, labels, source=self.cloud, store=store, policy=self.policy)  # type: ignore[arg-type]
+        return Estate(members, faults or {}, labels, source=self.cloud, policy=self.policy)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -211,4 +211,4 @@ def test_one_domain_configured_twice_is_a_mistake(world: _World) -> None:
         Member(label, each, Runs(each, world.cloud, store, world.policy)) for label, each in (("a", one), ("b", again))
     ]  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="one and the same"):
-        Estate(members, {}, ["a", "b"], source=world.cloud, store=store, policy=world.policy)  # type: ignore[arg-type]
+        Estate(members, {}, ["a", "b"], source=world.cloud, policy=world.policy)  # type: ignore[arg-type]

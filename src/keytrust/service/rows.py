@@ -1,0 +1,109 @@
+"""Cloud users and accounts as rows of the mirror, and back. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from keytrust.cloud.source import NGC, CloudUser, Reported, Unknown
+from keytrust.directory.account import Account
+from keytrust.service import keylist
+from keytrust.sync.chain import value_id
+from keytrust.sync.stored import StoredKey
+
+Row = dict[str, Any]
+
+
+def user_row(mirror: int, stamp: int, user: CloudUser) -> Row:
+    """The row of ``cloud_users``; its digest covers everything of the user that a plan depends on."""
+    known = isinstance(user.keys, Reported)
+    reason = user.keys.reason if isinstance(user.keys, Unknown) else ""
+    keys = keylist.pack(user.keys.keys)
+    content = repr((user.source_anchor, user.sid, user.upn, known, reason)).encode("utf-8", "surrogatepass")
+    return {
+        "mirror": mirror,
+        "id": user.id,
+        "anchor": user.source_anchor,
+        "sid": user.sid,
+        "upn": user.upn,
+        "known": known,
+        "reason": reason,
+        "keys": keys,
+        "digest": hashlib.blake2b(content + keys, digest_size=16).digest(),
+        "stamp": stamp,
+    }
+
+
+def key_rows(mirror: int, user: CloudUser) -> list[Row]:
+    """The rows of ``cloud_keys``: of its Windows Hello for Business keys, each once."""
+    ids = {key.key_id for key in user.keys.keys if key.key_type == NGC}
+    return [{"mirror": mirror, "key_id": key_id, "user": user.id} for key_id in sorted(ids)]
+
+
+def user_of(row: Mapping[Any, Any]) -> CloudUser:
+    """The user whose row this is."""
+    keys = keylist.unpack(row["keys"])
+    return CloudUser(
+        id=row["id"],
+        upn=row["upn"],
+        source_anchor=row["anchor"],
+        sid=row["sid"],
+        keys=Reported(keys) if row["known"] else Unknown(row["reason"], keys),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """An account's row and those of its values; ``raw`` has each value's bytes by its id."""
+
+    account: Row
+    values: list[Row]
+    raw: dict[bytes, bytes]
+
+
+def account_rows(mirror: int, stamp: int, account: Account) -> AccountRows:
+    """The rows of ``accounts`` and ``account_values``."""
+    values: list[Row] = []
+    raw: dict[bytes, bytes] = {}
+    for value in account.values:
+        identity = value_id(account.guid, value)
+        if identity in raw:
+            continue
+        raw[identity] = value
+        stored = StoredKey.read(value)
+        values.append(
+            {
+                "mirror": mirror,
+                "guid": account.guid,
+                "value_id": identity,
+                "key_id": stored.key_id,
+                "public_id": stored.public_key_id,
+                "serves": stored.serves,
+                "cloud_origin": stored.cloud_origin,
+            }
+        )
+    row = {
+        "mirror": mirror,
+        "guid": account.guid,
+        "anchor": account.source_anchor,
+        "sid": account.sid,
+        "name": account.name,
+        "digest": _digest(account, raw),
+        "stamp": stamp,
+    }
+    return AccountRows(row, values, raw)
+
+
+def _digest(account: Account, values: Iterable[bytes]) -> bytes:
+    """Covers what a plan depends on, but where the account is and what else it is called."""
+    content = (
+        account.source_anchor,
+        account.sid,
+        account.name,
+        account.computer,
+        account.protected,
+        *sorted(values),
+    )
+    return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,161 @@
+"""What is left to do in one domain: the accounts that have to be looked at, kept in the store until that is done.
+
+The feeds and the complete read put accounts in; the worker takes them out. An entry that failed stays, set aside with
+its reason until a later time, and is in nobody's way.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+
+from keytrust.service.mirror import Mirror, chunks
+from keytrust.store.mirror_tables import pending
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
+"""Seconds until an entry that failed is tried again: doubled each time, with jitter."""
+
+
+class Priority(IntEnum):
+    """In which order accounts are looked at."""
+
+    CHANGE = 0
+    """Somebody waits for it."""
+    RECONCILE = 1
+    """Found by a complete read."""
+    REMOVAL = 2
+    """A key is to be removed: decided on when all else is done, so that the limit sees all removals at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An account to look at; ``version`` tells whether something new has happened to it meanwhile."""
+
+    guid: bytes
+    version: int
+    priority: Priority
+    since: float
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How much is left to do.
+
+    Attributes:
+        waiting: Entries that can be worked on now.
+        set_aside: Entries that failed and wait for another try.
+        oldest: When the oldest waiting entry came, seconds since 1970; None when there is none.
+    """
+
+    waiting: int
+    set_aside: int
+    oldest: float | None
+
+
+class Worklist:
+    """The entries of one mirror. Methods work in the caller's transaction."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self._mirror = mirror.id
+
+    def add(self, connection: Connection, guids: Iterable[bytes], now: float, priority: Priority) -> int:
+        """Put accounts in; one that is in already is to be looked at anew and at once. Returns how many."""
+        wanted = sorted(set(guids))
+        for chunk in chunks(wanted):
+            there = set(connection.execute(select(pending.c.guid).where(self._these(chunk))).scalars())
+            if there:
+                connection.execute(
+                    update(pending)
+                    .where(self._these(sorted(there)))
+                    .values(
+                        version=pending.c.version + 1,
+                        priority=func.min(pending.c.priority, int(priority))
+                        if connection.dialect.name == "sqlite"
+                        else func.least(pending.c.priority, int(priority)),
+                        not_before=0.0,
+                    )
+                )
+            new = [self._row(guid, now, priority) for guid in chunk if guid not in there]
+            if new:
+                connection.execute(insert(pending), new)
+        return len(wanted)
+
+    def due(self, connection: Connection, now: float, limit: int, *, removals: bool = False) -> list[Entry]:
+        """Entries to work on now, in their order; with ``removals``, those that wait with a removal."""
+        kind = pending.c.priority == int(Priority.REMOVAL)
+        query = (
+            select(pending)
+            .where(pending.c.mirror == self._mirror, kind if removals else ~kind, _is_due(now))
+            .order_by(pending.c.priority, pending.c.since)
+            .limit(limit)
+        )
+        return [
+            Entry(row["guid"], row["version"], Priority(row["priority"]), row["since"], row["attempts"])
+            for row in connection.execute(query).mappings()
+        ]
+
+    def strike(self, connection: Connection, entries: Iterable[Entry]) -> None:
+        """Take out entries that are done, unless something new has happened to them meanwhile."""
+        for chunk in chunks(list(entries)):
+            connection.execute(delete(pending).where(self._unchanged(chunk)))
+
+    def await_removal(self, connection: Connection, entries: Iterable[Entry]) -> None:
+        """Let entries wait until removals are decided on."""
+        for chunk in chunks(list(entries)):
+            connection.execute(update(pending).where(self._unchanged(chunk)).values(priority=int(Priority.REMOVAL)))
+
+    def hold(self, connection: Connection, entries: Iterable[Entry], until: float, reason: str) -> None:
+        """Let entries rest until a time, without counting it as a failure."""
+        for chunk in chunks(list(entries)):
+            connection.execute(update(pending).where(self._unchanged(chunk)).values(not_before=until, reason=reason))
+
+    def set_aside(self, connection: Connection, entry: Entry, name: str, reason: str, now: float) -> float:
+        """Set an entry aside that failed; returns when it will be tried again."""
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(entry.attempts, 20))
+        again = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        connection.execute(
+            update(pending)
+            .where(self._unchanged([entry]))
+            .values(attempts=entry.attempts + 1, not_before=again, name=name[:400], reason=reason)
+        )
+        return again
+
+    def backlog(self, connection: Connection, now: float) -> Backlog:
+        """How much is left to do."""
+        mine = pending.c.mirror == self._mirror
+        waiting, oldest = connection.execute(
+            select(func.count(), func.min(pending.c.since)).where(mine, _is_due(now))
+        ).one()
+        aside = connection.execute(select(func.count()).where(mine, ~_is_due(now), pending.c.attempts > 0)).scalar_one()
+        return Backlog(waiting, aside, oldest)
+
+    def _row(self, guid: bytes, now: float, priority: Priority) -> dict[str, Any]:
+        return {
+            "mirror": self._mirror,
+            "guid": guid,
+            "version": 1,
+            "priority": int(priority),
+            "since": now,
+            "not_before": 0.0,
+            "attempts": 0,
+            "name": "",
+            "reason": "",
+        }
+
+    def _these(self, guids: Iterable[bytes]) -> Any:
+        return and_(pending.c.mirror == self._mirror, pending.c.guid.in_(list(guids)))
+
+    def _unchanged(self, entries: Iterable[Entry]) -> Any:
+        same = [and_(pending.c.guid == entry.guid, pending.c.version == entry.version) for entry in entries]
+        return and_(pending.c.mirror == self._mirror, or_(*same))
+
+
+def _is_due(now: float) -> ColumnElement[bool]:
+    # A time further away than any that is ever set was written before the clock was put back.
+    return (pending.c.not_before <= now) | (pending.c.not_before > now + 2 * LONGEST_PAUSE)
