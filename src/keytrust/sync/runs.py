@@ -144,7 +144,8 @@ class Runs:
         Raises:
             StoreError: somebody else is; names them.
         """
-        with writer(self._store, self._domain.sid, f"keytrust {kind}") as self._lease:
+        with writer(self._store, self._domain.sid, f"keytrust {kind}") as lease:
+            self._lease = lease
             try:
                 yield
             finally:
