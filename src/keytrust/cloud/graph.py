@@ -22,6 +22,7 @@ from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.single_users import BATCH_SIZE, Single, SingleUsers
 from keytrust.cloud.source import CloudUser, Progress, Unknown
+from keytrust.cloud.subscriptions import GraphSubscriptions
 from keytrust.cloud.tokens import TokenProvider
 from keytrust.cloud.transport import Limits, Transport
 from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user, user_id
@@ -140,6 +141,12 @@ class GraphSource:
         with self._transport() as transport:
             return find(transport, self._url(""), ",".join(SELECT), name)
 
+    def subscriptions(self) -> GraphSubscriptions:
+        """The subscriptions to change notifications of this service."""
+        root = self._root.copy_with(path=f"{self._root.path.rstrip('/')}/v1.0")
+        hurry = RetryPolicy(attempts=2, total=10.0)  # who keeps a subscription comes back by itself
+        return GraphSubscriptions(lambda: self._transport(hurry), root)
+
     def probe(self) -> Probe:
         """Which ways to read keys work here. Raises ``CloudError`` if the service cannot be reached at all."""
         with self._transport() as transport:
@@ -197,8 +204,9 @@ class GraphSource:
     def _url(self, path: str) -> httpx.URL:
         return self._root.copy_with(path=f"{self._root.path.rstrip('/')}/beta{path}")
 
-    def _transport(self) -> Transport:
-        return Transport(self._root, self._tokens, ca_file=self._ca_file, retry=self._retry, limits=self._limits)
+    def _transport(self, retry: RetryPolicy | None = None) -> Transport:
+        retry = retry or self._retry
+        return Transport(self._root, self._tokens, ca_file=self._ca_file, retry=retry, limits=self._limits)
 
     def _single_users(self, transport: Transport) -> SingleUsers:
         return SingleUsers(transport, self._url(""), ",".join(SELECT))

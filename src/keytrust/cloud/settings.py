@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from keytrust.cloud.origin import is_loopback
+
 GRAPH = "https://graph.microsoft.com"
 AUTHORITIES = {
     "graph.microsoft.com": "https://login.microsoftonline.com",
@@ -41,6 +43,39 @@ class CredentialKind(StrEnum):
     WORKLOAD_IDENTITY = "workload-identity"
 
 
+class NotificationSettings(BaseModel):
+    """The ``[cloud.notifications]`` table: how the service tells us at once that something changed.
+
+    Attributes:
+        url: Where the service reaches us, from its point of view; each instance needs one of its own. https, or http
+            to a loopback address.
+        host: The address to listen at.
+        port: The port.
+        certificate: PEM certificate chain. Required unless ``host`` is loopback (behind a proxy that does TLS).
+        key: PEM private key for it, without a passphrase.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(max_length=2048)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8944, ge=0, le=65535)
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        url = urlsplit(self.url)
+        local = url.scheme == "http" and is_loopback(url.hostname or "")
+        if (url.scheme != "https" and not local) or not url.hostname or url.query or url.fragment or url.username:
+            raise ValueError("url must be https://host[:port][/path], or http to a loopback address")
+        if self.certificate is None and not is_loopback(self.host):
+            raise ValueError("certificate and key are needed to listen at an address that is not loopback")
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together")
+        return self
+
+
 class CloudSettings(BaseModel):
     """The ``[cloud]`` table.
 
@@ -59,6 +94,7 @@ class CloudSettings(BaseModel):
         client_secret_credential: Or the name of a systemd credential (``LoadCredential=``).
         client_certificate_file: The certificate and its private key, in one PEM file or PKCS #12 without a passphrase.
         authority: Who issues tokens; known for the national clouds' Graph, needed for anything else.
+        notifications: How the service tells us at once that something changed; without it we only poll.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -76,6 +112,7 @@ class CloudSettings(BaseModel):
     client_secret_credential: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$")
     client_certificate_file: Path | None = None
     authority: str | None = None
+    notifications: NotificationSettings | None = None
 
     @property
     def root(self) -> str:

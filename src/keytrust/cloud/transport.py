@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -108,11 +109,17 @@ class Transport:
         """The body of a 200 to a POST that only reads (``$batch``), so that it may be sent again. Raises as ``get``."""
         return self._request("POST", url, content)
 
+    def send(self, method: str, url: httpx.URL, content: bytes | None = None) -> bytes:
+        """The body of a 2xx to a request that changes something. May be sent more than once. Raises as ``get``."""
+        return self._request(method, url, content, success=range(200, 300))
+
     def wait(self, attempt: int, retry_after: str | None) -> bool:
         """Wait for the sake of a part of an answer, from the same patience; see ``Patience.wait``."""
         return self._patience.wait(attempt, retry_after)
 
-    def _request(self, method: str, url: httpx.URL, content: bytes | None) -> bytes:
+    def _request(
+        self, method: str, url: httpx.URL, content: bytes | None, success: Container[int] = (httpx.codes.OK,)
+    ) -> bytes:
         token = self._tokens.token()
         renewed = False
         attempt = 0
@@ -129,7 +136,7 @@ class Transport:
                 continue
             self._answered = True
             self._pressure = response.headers.get("x-ms-throttle-limit-percentage")
-            if response.status_code == httpx.codes.OK:
+            if response.status_code in success:
                 return body
             if response.status_code == httpx.codes.UNAUTHORIZED and not renewed:
                 renewed = True

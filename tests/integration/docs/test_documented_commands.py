@@ -22,7 +22,7 @@ from tests.support.site import Site
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.main import app
-from keytrust.cloud.settings import CloudSettings
+from keytrust.cloud.settings import CloudSettings, NotificationSettings
 from keytrust.config import Settings, SigninSettings, StoreSettings
 from keytrust.directory.settings import DirectorySettings
 from keytrust.lab import Lab, LabUser
@@ -114,6 +114,7 @@ def test_every_code_that_an_operator_meets_is_explained() -> None:
 TABLES: dict[str, type[BaseModel]] = {
     "directory": DirectorySettings,
     "cloud": CloudSettings,
+    "cloud.notifications": NotificationSettings,
     "store": StoreSettings,
     "policy": Policy,
     "signin": SigninSettings,
