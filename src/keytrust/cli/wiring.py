@@ -78,6 +78,20 @@ def open_estate(settings: Settings, *, cloud: bool = True, only: str | None = No
         yield Estate(members, faults, list(chosen), source=source, policy=settings.policy)
 
 
+@contextmanager
+def open_domains(
+    settings: Settings, only: str | None = None
+) -> Iterator[tuple[list[Domain], dict[str, KeytrustError]]]:
+    """Sign in to all configured domains, or the one named; those that could be opened, and why others could not.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    with ExitStack() as stack:
+        opened, faults = _open_all(settings.need_directories(only), stack)
+        yield [domain for _, domain in opened], faults
+
+
 def _open_all(
     wanted: dict[str, DirectorySettings], stack: ExitStack
 ) -> tuple[list[tuple[str, Domain]], dict[str, KeytrustError]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from keytrust.registry.issuer import Issuer
     from keytrust.registry.server import running, serve
     from keytrust.registry.settings import RegistrySettings, TrustedIssuer
-    from keytrust.registry.users import ImportedUser, ImportReport, import_users
+    from keytrust.registry.user_import import ImportedUser, ImportReport, import_users
 
 __all__ = [
     "Database",
@@ -34,14 +34,14 @@ __all__ = [
 
 _MODULES = {
     "Database": "database",
-    "ImportReport": "users",
-    "ImportedUser": "users",
+    "ImportReport": "user_import",
+    "ImportedUser": "user_import",
     "Issuer": "issuer",
     "RegistrySettings": "settings",
     "TrustedIssuer": "settings",
     "disable_device": "devices",
     "enable_device": "devices",
-    "import_users": "users",
+    "import_users": "user_import",
     "register_device": "devices",
     "running": "server",
     "serve": "server",

@@ -42,10 +42,14 @@ def record(
     connection.execute(_INSERT, {**_row(origin, action), **subject, "detail": detail[:1024]})
 
 
-def record_all(connection: Connection, origin: Origin, subjects: Sequence[tuple[str, str]]) -> None:
+def record_all(
+    connection: Connection, origin: Origin, subjects: Sequence[tuple[str, str]], *, detail: str = ""
+) -> None:
     """Append one row for each user id and action."""
     if subjects:
-        connection.execute(_INSERT, [{**_row(origin, action), "user_id": user_id} for user_id, action in subjects])
+        common = {"detail": detail[:1024]}
+        rows = [{**_row(origin, action), **common, "user_id": user_id} for user_id, action in subjects]
+        connection.execute(_INSERT, rows)
 
 
 def _row(origin: Origin, action: str) -> dict[str, object]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, func, insert, select, text, union_all, update
 
-from keytrust.registry.tables import user_changes
+from keytrust.registry.tables import meta, user_changes
 
-_LATEST = select(func.coalesce(func.max(user_changes.c.seq), 0))
+_FLOOR = "changes_floor"
+_LATEST = union_all(
+    select(func.coalesce(func.max(user_changes.c.seq), 0)),
+    select(cast(meta.c.value, BigInteger)).where(meta.c.name == _FLOOR),
+)
 _FORGET = delete(user_changes).where(user_changes.c.user_id == bindparam("user"))
 _INSERT = insert(user_changes)
 # Numbers must become visible in their order, or a reader would step over one that is committed late. SQLite has one
@@ -34,4 +38,13 @@ def touch(connection: Connection, user_ids: Sequence[str]) -> None:
 
 def latest(connection: Connection) -> int:
     """The number of the latest change; 0 if there was none."""
-    return int(connection.execute(_LATEST).scalar_one())
+    return max(int(number) for number in connection.execute(_LATEST).scalars())
+
+
+def keep_latest(connection: Connection) -> None:
+    """Call before rows of users are removed for good: the number of the latest change must never go back."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK)
+    number = str(latest(connection))
+    if connection.execute(update(meta).where(meta.c.name == _FLOOR).values(value=number)).rowcount == 0:
+        connection.execute(insert(meta).values(name=_FLOOR, value=number))

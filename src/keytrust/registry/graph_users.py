@@ -11,13 +11,14 @@ from sqlalchemy import ColumnElement, Connection, select
 from keytrust.cloud.source import NGC
 from keytrust.registry import clock
 from keytrust.registry.tables import keys, user_changes, users
+from keytrust.registry.users import IS_ENABLED
 
 _c = users.c
 _PROPERTIES: dict[str, tuple[Any, Callable[[Any], object] | None]] = {
     "id": (_c.id, None),
     "userPrincipalName": (_c.upn, None),
     "displayName": (_c.display_name, None),
-    "accountEnabled": (_c.enabled, bool),
+    "accountEnabled": (IS_ENABLED, bool),
     "createdDateTime": (_c.created, clock.iso),
     "onPremisesImmutableId": (_c.source_anchor, None),
     "onPremisesSecurityIdentifier": (_c.sid, None),

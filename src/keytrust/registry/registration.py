@@ -107,7 +107,7 @@ def _usable_user(connection: Connection, claims: Claims) -> Row[Any]:
     user = find_user(connection, user_id=claims.text("oid"), upn=claims.text("upn"))
     if user is None:
         raise RegistrationError(400, "user_not_found", "the user of the token is not known here", "upn")
-    if not user.enabled:
+    if not user.active:
         raise RegistrationError(401, "user_disabled", "the user is disabled", "upn")
     return user
 

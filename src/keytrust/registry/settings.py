@@ -64,6 +64,8 @@ class RegistrySettings(BaseModel):
             it is answered 429; 0 for no limit.
         registrations_per_minute: How many keys one user may register in a minute; 0 for no limit.
         trusted_proxies: Addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
+        deletion_limit: Most users that one import from Active Directory deletes (softly).
+        deletion_share: Most as a share of the users there are. The lower of the two counts; one is always allowed.
         log_requests: Whether every request is logged, one JSON line each.
     """
 
@@ -84,6 +86,8 @@ class RegistrySettings(BaseModel):
     failures_per_minute: int = Field(default=30, ge=0, le=100_000)
     registrations_per_minute: int = Field(default=30, ge=0, le=100_000)
     trusted_proxies: tuple[str, ...] = ()
+    deletion_limit: int = Field(default=500, ge=1)
+    deletion_share: float = Field(default=0.05, gt=0, le=1)
     log_requests: bool = True
 
     @property

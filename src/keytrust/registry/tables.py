@@ -14,9 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    false,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in ``registry/migrations``."""
 
 metadata = MetaData(
@@ -48,7 +49,8 @@ users = Table(
     Column("distinguished_name", String(4096)),
     Column("domain", String(255)),
     Column("display_name", String(256)),
-    Column("enabled", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),  # in Active Directory
+    Column("blocked", Boolean, nullable=False, server_default=false()),  # here, by an administrator
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
     Column("deleted", BigInteger),
@@ -60,6 +62,18 @@ user_changes = Table(
     metadata,
     Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
     Column("seq", BigInteger, nullable=False, unique=True),
+)
+
+# Second factors of the embedded sign-in.
+totp = Table(
+    "totp",
+    metadata,
+    Column("user_id", String(36), ForeignKey("users.id"), primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed, see secrets.py
+    Column("last_step", BigInteger, nullable=False),  # of the latest code that was used; none is good twice
+    Column("failures", Integer, nullable=False),  # since the latest success
+    Column("locked_until", BigInteger, nullable=False),
+    Column("created", BigInteger, nullable=False),
 )
 
 devices = Table(

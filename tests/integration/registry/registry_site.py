@@ -21,7 +21,9 @@ from keytrust.cloud.graph import GraphSource
 from keytrust.cloud.tokens import TokenFile
 from keytrust.credential import rsa1_from_key, to_rsa1, weaknesses
 from keytrust.registry import Database, ImportedUser, Issuer, RegistrySettings, import_users, register_device
+from keytrust.registry.user_import import DeletionLimit
 
+ANY = DeletionLimit(raised_to=1_000_000)
 LAPTOP, DESKTOP = UUID(int=1), UUID(int=2)
 
 

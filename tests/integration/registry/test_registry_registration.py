@@ -18,7 +18,7 @@ from keytrust.credential import rsa1_from_key, to_rsa1, weaknesses
 from keytrust.device import Device, key_provision_resource
 from keytrust.errors import CloudError
 from keytrust.registry import audit, disable_device, enable_device
-from keytrust.registry.users import find_user, set_enabled
+from keytrust.registry.users import find_user, set_blocked
 
 
 def test_a_device_registers_a_key_and_the_source_reads_it_back(site: Site) -> None:
@@ -210,9 +210,9 @@ def test_disabled_users_and_devices_are_refused_until_they_are_enabled(site: Sit
     assert_refused(site, site.post(material(1), site.device_token()), 401, "deviceid")
     assert enable_device(site.database, LAPTOP)
     alice = site.read()["alice"].id
-    assert set_enabled(site.database, alice, False, actor="test")
+    assert set_blocked(site.database, alice, True, origin=audit.Origin("test", 1))
     assert_refused(site, site.post(material(1), site.device_token()), 401, "upn")
-    assert set_enabled(site.database, alice, True, actor="test")
+    assert set_blocked(site.database, alice, False, origin=audit.Origin("test", 1))
     assert site.post(material(1), site.device_token()).status_code == 200
 
 
