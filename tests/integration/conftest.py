@@ -14,6 +14,7 @@ from tests.support.postgres import PostgresServer, postgres_server
 
 from keytrust.errors import LabError
 from keytrust.lab import Lab, LabSpec, LabUser
+from keytrust.lab.hosts import HOSTS
 
 MakeUser = Callable[..., LabUser]
 
@@ -83,6 +84,44 @@ def breakable_lab(_own_lab: Lab) -> Lab:
         _own_lab.resume_dc()
     _own_lab.up(_report)
     return _own_lab
+
+
+@pytest.fixture(scope="session")
+def _own_pair() -> Iterator[Lab]:
+    process = os.getpid()
+    kept = os.environ.get("KEYTRUST_KEEP_LAB") == "1"
+    # Two addresses each: those of two sessions at the same time must not overlap.
+    own = Lab(
+        LabSpec(
+            name=f"pair{_NUMBER}" if kept else f"pair-{process}",
+            realm=f"PAIR{_NUMBER}.EXAMPLE" if kept else f"PAIR{process}.EXAMPLE",
+            netbios=f"PAIR{_NUMBER}" if kept else f"PAIR{process}",
+            address=f"127.24.{_NUMBER}.1" if kept else f"127.22.{process // 120 % 250}.{2 * (process % 120) + 1}",
+        )
+    )
+    try:
+        yield own
+    finally:
+        _down(own)
+    if not kept:
+        for spec in (own.spec, own.spec.second):
+            assert not spec.root.exists()
+            assert spec.domain not in HOSTS.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def pair_lab(_own_pair: Lab) -> Lab:
+    """A running lab of this session alone, of two domain controllers that replicate, and a second domain beside it.
+
+    ``pair_lab.dc(2)`` is the second controller, ``pair_lab.second`` the second domain; each has ``stop_dc``,
+    ``start_dc``, ``pause_dc``, ``resume_dc``, and is whole again for the next test. All this takes half a minute to
+    make, once a session.
+    """
+    for lab in (_own_pair, _own_pair.dc(2), _own_pair.second):
+        if lab.status().phase == "paused":
+            lab.resume_dc()
+    _own_pair.up(_report, dcs=2, second_domain=True)
+    return _own_pair
 
 
 @pytest.fixture

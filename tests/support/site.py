@@ -90,14 +90,16 @@ class Site:
         return keytrust(*arguments, env={config.VARIABLE: str(self.config)} | (env or {}), stdin=stdin)
 
 
-def keytrust(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def keytrust(
+    *arguments: str, env: dict[str, str] | None = None, stdin: str = "", timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(
         [sys.executable, "-m", "keytrust", *arguments],
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout,
         check=False,
         env={**os.environ, "COLUMNS": "200", **(env or {})},
     )

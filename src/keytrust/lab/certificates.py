@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 KRB5_PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.5.2.2")
@@ -40,14 +40,23 @@ def make(realm: str, dc_host: str) -> tuple[Pair, Pair]:
     Returns:
         The authority's pair and the controller's.
     """
-    authority_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"keytrust lab CA {realm}")])
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"keytrust lab CA {realm}")])
     authority = (
-        _builder(issuer, issuer, authority_key.public_key())
+        _builder(name, name, key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificates=True), critical=True)
-        .sign(authority_key, hashes.SHA256())
+        .sign(key, hashes.SHA256())
     )
+    pair = _pair(authority, key)
+    return pair, issue(pair, realm, dc_host)
+
+
+def issue(authority: Pair, realm: str, dc_host: str) -> Pair:
+    """Make a domain controller's certificate, signed by an authority that ``make`` made."""
+    issuer = x509.load_pem_x509_certificate(authority.certificate)
+    issuer_key = load_pem_private_key(authority.key, None)
+    assert isinstance(issuer_key, rsa.RSAPrivateKey)  # noqa: S101 - ``make`` makes no other
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dc_host)])
     names = x509.SubjectAlternativeName(
@@ -61,15 +70,15 @@ def make(realm: str, dc_host: str) -> tuple[Pair, Pair]:
         [ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
     )
     certificate = (
-        _builder(subject, issuer, key.public_key())
+        _builder(subject, issuer.subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
         .add_extension(purposes, critical=False)
         .add_extension(names, critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .sign(issuer_key, hashes.SHA256())
     )
-    return _pair(authority, authority_key), _pair(certificate, key)
+    return _pair(certificate, key)
 
 
 def krbtgt_principal(realm: str) -> bytes:

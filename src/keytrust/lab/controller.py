@@ -70,7 +70,7 @@ def start(spec: LabSpec) -> None:
         spec.tree,
         ["samba", "--foreground", "--no-process-group"],
         pid_file=spec.pid_file,
-        log=spec.root / "dc.out",
+        log=spec.dc_log,
     )
     deadline = time.monotonic() + _PATIENCE
     seen = False
@@ -79,12 +79,11 @@ def start(spec: LabSpec) -> None:
         if seen and not running:
             raise _not_started(spec, "The domain controller died at its start.")
         seen = seen or running
-        if running and serves(spec):
-            break
+        if running and serves(spec) and _proves(spec, final=time.monotonic() > deadline):
+            return
         if time.monotonic() > deadline:
             raise _not_started(spec, f"The domain controller was not ready within {_PATIENCE:.0f} s.")
         time.sleep(_POLL)
-    _prove(spec)
 
 
 def stop(spec: LabSpec) -> None:
@@ -118,20 +117,40 @@ def resume(spec: LabSpec) -> None:
         raise _not_running(spec)
 
 
-def _prove(spec: LabSpec) -> None:
-    """The connector account gets a ticket for LDAP: the KDC, the database and the keytab fit together."""
+def await_known(spec: LabSpec, by: LabSpec) -> None:
+    """Wait until another controller of the domain issues tickets for this one, which replication has to tell it of.
+
+    Raises:
+        LabError: it did not in time.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not _ticket(spec, by.krb5_config, check=time.monotonic() > deadline):
+        time.sleep(_POLL)
+
+
+def _proves(spec: LabSpec, *, final: bool) -> bool:
+    """Whether the connector account gets a ticket for LDAP: the KDC, the database and the keytab fit together.
+
+    A further controller is given time, since it names its services at its start. With ``final`` a failure is raised.
+    """
+    return _ticket(spec, spec.krb5_config, check=final or spec.number == 1)
+
+
+def _ticket(spec: LabSpec, krb5_config: Path, *, check: bool) -> bool:
     keytab = str(spec.connector_keytab)
-    child.run(
+    done = child.run(
         ["kinit", "-k", "-t", keytab, "-c", "MEMORY:", "-S", f"ldap/{spec.dc_host}", spec.connector_principal],
-        doing="signing in as the connector account",
-        env={"KRB5_CONFIG": str(spec.krb5_config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
+        doing=f"signing in to {spec.dc_host} as the connector account",
+        env={"KRB5_CONFIG": str(krb5_config), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"},
         timeout=30,
+        check=check,
     )
+    return done.returncode == 0
 
 
 def _not_started(spec: LabSpec, what: str) -> LabError:
     said = ""
-    for log in (spec.root / "dc.out", spec.tree / "var/log/samba/log.samba"):
+    for log in (spec.dc_log, spec.tree / "var/log/samba/log.samba"):
         with suppress(OSError):
             said += log.read_text(encoding="utf-8", errors="replace")[-_LAST_WORDS:]
     return LabError(what, remedy="Look at the detail (-v); `keytrust lab down` and `up` start afresh.", detail=said)

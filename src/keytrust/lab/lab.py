@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from keytrust.lab import (
     processes,
     provision,
     removal,
+    replica,
     status,
+    texts,
 )
 from keytrust.lab import tree as inside
 from keytrust.lab import users as accounts
-from keytrust.lab.spec import LabSpec
+from keytrust.lab.spec import MOST_CONTROLLERS, LabSpec
 from keytrust.lab.status import LabStatus, Phase
 from keytrust.lab.users import LabUser
 
@@ -46,39 +49,81 @@ class Lab:
         self.spec = spec or LabSpec()
         self.cache = cache
 
-    def up(self, report: Report) -> None:
+    def up(self, report: Report, dcs: int = 1, *, second_domain: bool = False) -> None:
         """Have the lab running: build it, restart it, or find it up. Whatever was left half done is done again.
+
+        Args:
+            report: Told what is done.
+            dcs: Domain controllers, which replicate. Those that the lab has already are started in any case.
+            second_domain: Have the lab ``spec.second`` up too, and in this one's configuration.
 
         Raises:
             LabError: the machine does not offer what the lab needs, the root holds something else, or a step failed.
         """
         machine.require_root()
-        with self._changing(report):
-            record = status.load(self.spec)
-            if record is not None and not record.fits(self.spec):
-                raise LabError(
-                    f"The lab {self.spec.name} exists with the realm {record.realm} at {record.address}.",
-                    not_done="Nothing was changed.",
-                    remedy="Take it down first, or use another name.",
-                )
-            began = time.monotonic()
-            if record is None:
-                self._build(report)
-            hosts.add(lab=self.spec.name, address=self.spec.address, host=self.spec.dc_host)
-            phase = self.status().phase
-            if phase is Phase.RUNNING and controller.serves(self.spec):
-                report(f"the lab {self.spec.name} is up already: {self.spec.dc_host} at {self.spec.address}")
-                return
-            if phase is Phase.PAUSED:
-                controller.resume(self.spec)
-            if phase is not Phase.PAUSED or not controller.serves(self.spec):
-                report("starting the domain controller")
-                controller.start(self.spec)
-            seconds = time.monotonic() - began
-            report(f"the lab {self.spec.name} is up: {self.spec.dc_host} at {self.spec.address} ({seconds:.1f} s)")
+        self.spec.dc(dcs)
+        with ThreadPoolExecutor(1) as beside:
+            second = beside.submit(Lab(self.spec.second, self.cache).up, report) if second_domain else None
+            with self._changing(report):
+                self._first_up(report)
+                further = self._further_up(report, dcs)
+            if second is not None:
+                second.result()
+            if further or second is not None:
+                self._configure()
+
+    def dc(self, number: int) -> Lab:
+        """The same lab, to look at, stop and start another of its domain controllers."""
+        return Lab(self.spec.dc(number), self.cache)
+
+    @property
+    def second(self) -> Lab:
+        """The lab that is its second domain."""
+        return Lab(self.spec.second, self.cache)
+
+    def _first_up(self, report: Report) -> None:
+        record = status.load(self.spec)
+        if record is not None and not record.fits(self.spec):
+            raise LabError(
+                f"The lab {self.spec.name} exists with the realm {record.realm} at {record.address}.",
+                not_done="Nothing was changed.",
+                remedy="Take it down first, or use another name.",
+            )
+        began = time.monotonic()
+        if record is None:
+            self._build(report)
+        hosts.add(lab=self.spec.hosts_mark, address=self.spec.address, host=self.spec.dc_host)
+        phase = self.status().phase
+        if phase is Phase.RUNNING and controller.serves(self.spec):
+            report(f"the lab {self.spec.name} is up already: {self.spec.dc_host} at {self.spec.address}")
+            return
+        if phase is Phase.PAUSED:
+            controller.resume(self.spec)
+        if phase is not Phase.PAUSED or not controller.serves(self.spec):
+            report("starting the domain controller")
+            controller.start(self.spec)
+        seconds = time.monotonic() - began
+        report(f"the lab {self.spec.name} is up: {self.spec.dc_host} at {self.spec.address} ({seconds:.1f} s)")
+
+    def _further_up(self, report: Report, dcs: int) -> bool:
+        """Have further domain controllers up; whether there is one that was not there before."""
+        known = {each.number for each in status.replicas(self.spec)}
+        wanted = known | set(range(2, dcs + 1))
+        for number in sorted(wanted):
+            replica.bring_up(self.spec.dc(number), self.cache, report)
+        return wanted != known
+
+    def _configure(self) -> None:
+        """Write the configuration files anew, for what there is now."""
+        every = [self.spec, *status.replicas(self.spec)]
+        second = self.spec.second if status.load(self.spec.second) is not None else None
+        provision.write(self.spec.krb5_config, texts.client_krb5(every))
+        provision.write(self.spec.config, texts.keytrust_toml(every, second))
 
     def down(self, report: Report, purge: bool = False) -> None:
-        """Remove every trace of the lab: processes, mounts, files, the line in the hosts file. Fine when there is none.
+        """Remove every trace of the lab, its second domain included: processes, mounts, files, lines in the hosts file.
+
+        Fine when there is none.
 
         Args:
             report: Told what is done.
@@ -89,14 +134,18 @@ class Lab:
         """
         machine.require_root()
         with self._changing(report, leave=True):
-            killed = processes.kill_all(self.spec.tree)
+            every = [self.spec.dc(number) for number in range(1, MOST_CONTROLLERS + 1)]
+            killed = sum(processes.kill_all(each.tree) for each in every)
             existed = self.spec.root.exists()
             self._remove_root()
-            hosts.remove(lab=self.spec.name)
+            for each in every:
+                hosts.remove(lab=each.hosts_mark)
             if killed or existed:
                 report(f"the lab {self.spec.name} is down: {killed} processes ended, {self.spec.root} removed")
             else:
                 report(f"the lab {self.spec.name} is not there")
+        if self.spec.second.root.exists():
+            self.second.down(report)
         if purge:
             basetree.purge(self.cache, report)
             report(f"the cached base system in {self.cache} is removed")

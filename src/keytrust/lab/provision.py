@@ -33,35 +33,41 @@ def provision(spec: LabSpec, report: Callable[[str], None]) -> None:
     report(f"making the domain {spec.realm} at functional level 2016")
     spec.secrets.mkdir(mode=0o700, exist_ok=True)
     _write_certificates(spec)
-    _write(spec.tree / "etc/hosts", texts.controller_hosts(spec))
-    _write(spec.tree / "etc/hostname", "dc1\n")
-    _write(spec.tree / "etc/krb5.conf", texts.controller_krb5(spec))
+    write(spec.tree / "etc/hosts", texts.controller_hosts(spec))
+    write(spec.tree / "etc/hostname", f"{spec.dc_name}\n")
+    write(spec.tree / "etc/krb5.conf", texts.controller_krb5(spec))
     domain_sid = "S-1-5-21-" + "-".join(str(1 + secrets.randbelow(2**32 - 1)) for _ in range(3))
     _create_domain(spec, domain_sid)
     # Only now: at creation it would become the DNS forwarder, and the controller would forward to itself.
-    _write(spec.tree / "etc/resolv.conf", f"search {spec.domain}\nnameserver {spec.address}\n")
+    write(spec.tree / "etc/resolv.conf", texts.controller_resolv(spec))
     report("making Key Admins and the connector account")
     _create_accounts(spec, domain_sid)
     # The controller would name its own services some time after its start; nobody can bind by GSSAPI before.
     inside.run(spec.tree, ["samba_spnupdate"], doing="naming the controller's services")
     _export_keytab(spec)
-    _write(spec.krb5_config, texts.client_krb5(spec))
-    _write(spec.config, texts.keytrust_toml(spec))
+    write(spec.krb5_config, texts.client_krb5([spec]))
+    write(spec.config, texts.keytrust_toml([spec]))
 
 
 def _write_certificates(spec: LabSpec) -> None:
     authority, controller = certificates.make(spec.realm, spec.dc_host)
+    write_secret(spec.ca_key, authority.key)
+    write(spec.ca_cert, authority.certificate.decode())
+    write_controller_certificate(spec, controller)
+
+
+def write_controller_certificate(spec: LabSpec, pair: certificates.Pair) -> None:
+    """Put a controller's certificate, its key and the lab's authority into its tree."""
     place = spec.tree / texts.TLS.lstrip("/")
     place.mkdir(mode=0o700)
-    _write_secret(spec.ca_key, authority.key)
-    _write_secret(place / "dc.key", controller.key)
-    _write(place / "dc.pem", controller.certificate.decode())
-    for ca in (place / "ca.pem", spec.ca_cert):
-        _write(ca, authority.certificate.decode())
+    write_secret(place / "dc.key", pair.key)
+    write(place / "dc.pem", pair.certificate.decode())
+    write(place / "ca.pem", spec.ca_cert.read_text(encoding="ascii"))
 
 
-def _create_domain(spec: LabSpec, domain_sid: str) -> None:
-    options = [
+def options(spec: LabSpec) -> list[str]:
+    """What Samba is told at the making of any controller of a lab, in the form of its command line."""
+    told = [
         "ad dc functional level = 2016",
         f"interfaces = {spec.address}/8",
         "bind interfaces only = yes",
@@ -71,7 +77,15 @@ def _create_domain(spec: LabSpec, domain_sid: str) -> None:
         f"tls certfile = {texts.TLS}/dc.pem",
         f"tls keyfile = {texts.TLS}/dc.key",
         f"tls cafile = {texts.TLS}/ca.pem",
+        # Seconds. With Samba's own intervals a change would be minutes under way from one controller to the next.
+        "dreplsrv:periodic_startup_interval = 2",
+        "dreplsrv:periodic_interval = 2",
+        "dreplsrv:notify_interval = 1",
     ]
+    return [f"--option={option}" for option in told]
+
+
+def _create_domain(spec: LabSpec, domain_sid: str) -> None:
     inside.run(
         spec.tree,
         [
@@ -85,9 +99,9 @@ def _create_domain(spec: LabSpec, domain_sid: str) -> None:
             "--dns-backend=SAMBA_INTERNAL",
             "--function-level=2016",
             "--base-schema=2019",
-            "--host-name=dc1",
+            f"--host-name={spec.dc_name}",
             f"--host-ip={spec.address}",
-            *(f"--option={option}" for option in options),
+            *options(spec),
         ],
         doing=f"making the domain {spec.realm}",
     )
@@ -141,7 +155,7 @@ def _create_accounts(spec: LabSpec, domain_sid: str) -> None:
         ),
     ]
     database.modify(spec.tree, "".join(records), doing="making Key Admins and the connector account", relax=True)
-    _write_secret(spec.administrator_password, administrator.encode())
+    write_secret(spec.administrator_password, administrator.encode())
 
 
 def _export_keytab(spec: LabSpec) -> None:
@@ -151,17 +165,19 @@ def _export_keytab(spec: LabSpec) -> None:
         ["samba-tool", "domain", "exportkeytab", _KEYTAB, f"--principal={spec.connector}"],
         doing="exporting the connector's keytab",
     )
-    _write_secret(spec.connector_keytab, exported.read_bytes())
+    write_secret(spec.connector_keytab, exported.read_bytes())
     exported.unlink()
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file that everybody may read."""
     path.unlink(missing_ok=True)  # the tree may have a symbolic link there that leads out of it
     path.write_text(text, encoding="utf-8")
     path.chmod(0o644)
 
 
-def _write_secret(path: Path, content: bytes) -> None:
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a file that only root may read."""
     path.unlink(missing_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as file:

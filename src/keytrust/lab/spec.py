@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from keytrust.errors import LabError
@@ -20,6 +20,9 @@ REGISTRY_PORT = 8920
 REGISTRY_ISSUER = "urn:keytrust:lab"
 """Who issues the tokens that the lab's registry accepts."""
 
+MOST_CONTROLLERS = 4
+"""Domain controllers that one lab may have."""
+
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 _NETBIOS = re.compile(r"[A-Z0-9][A-Z0-9-]{0,14}")
 _REALM_LABEL = re.compile(r"[A-Z0-9]([A-Z0-9-]{0,61}[A-Z0-9])?")
@@ -32,7 +35,9 @@ def default_root(name: str) -> Path:
 
 @dataclass(frozen=True)
 class LabSpec:
-    """One lab: a forest of one domain with one domain controller. Labs that differ in all fields run side by side.
+    """One lab: a forest of one domain. Labs that differ in all fields run side by side.
+
+    A spec is about the lab and one of its domain controllers, the first unless ``dc`` gave it.
 
     Attributes:
         name: Short name, also of the directory and of the entry in the hosts file.
@@ -40,6 +45,7 @@ class LabSpec:
         netbios: NetBIOS name of the domain, at most 15 characters.
         address: The loopback address that the domain controller binds, 127.0.0.0/8. No two running labs share one.
         root: Directory that holds everything of this lab; left out, it is ``default_root(name)``.
+        number: Which of the lab's domain controllers this is about, from 1.
 
     Raises:
         LabError: a field is not usable.
@@ -50,6 +56,7 @@ class LabSpec:
     netbios: str = "CORP"
     address: str = "127.10.0.1"
     root: Path = Path()
+    number: int = 1
 
     def __post_init__(self) -> None:
         labels = self.realm.split(".")
@@ -72,7 +79,12 @@ class LabSpec:
     @property
     def dc_host(self) -> str:
         """Fully qualified host name of the domain controller."""
-        return f"dc1.{self.domain}"
+        return f"{self.dc_name}.{self.domain}"
+
+    @property
+    def dc_name(self) -> str:
+        """Its first label."""
+        return f"dc{self.number}"
 
     @property
     def base_dn(self) -> str:
@@ -112,7 +124,7 @@ class LabSpec:
     @property
     def tree(self) -> Path:
         """Root of the domain controller's own file system."""
-        return self.root / "tree"
+        return self.root / f"tree{self._suffix}"
 
     @property
     def secrets(self) -> Path:
@@ -121,8 +133,8 @@ class LabSpec:
 
     @property
     def krb5_config(self) -> Path:
-        """Kerberos client configuration, for ``KRB5_CONFIG``."""
-        return self.root / "krb5.conf"
+        """Kerberos client configuration, for ``KRB5_CONFIG``; of a further controller, one that asks no other KDC."""
+        return self.root / ("krb5.conf" if self.number == 1 else f"krb5-{self.dc_name}.conf")
 
     @property
     def ca_cert(self) -> Path:
@@ -176,13 +188,51 @@ class LabSpec:
 
     @property
     def state(self) -> Path:
-        """What is known of this lab, JSON."""
-        return self.root / "state.json"
+        """What is known of this domain controller, JSON."""
+        return self.root / f"state{self._suffix}.json"
 
     @property
     def pid_file(self) -> Path:
         """Process id of the domain controller's first process."""
-        return self.root / "dc.pid"
+        return self.root / f"dc{self._suffix}.pid"
+
+    @property
+    def dc_log(self) -> Path:
+        """What the domain controller's first process writes."""
+        return self.root / f"dc{self._suffix}.out"
+
+    @property
+    def hosts_mark(self) -> str:
+        """By what its line in the hosts file is known."""
+        return self.name if self.number == 1 else f"{self.name} {self.dc_name}"
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.number == 1 else str(self.number)
+
+    def dc(self, number: int) -> LabSpec:
+        """The same lab, about another of its domain controllers; its address follows that of the first.
+
+        Raises:
+            LabError: a lab has no so many, or there is no such address.
+        """
+        if not 1 <= number <= MOST_CONTROLLERS:
+            raise _unusable("number of domain controllers", str(number), f"1 to {MOST_CONTROLLERS}")
+        address = ipaddress.IPv4Address(self.address) + (number - self.number)
+        return replace(self, address=str(address), number=number)
+
+    @property
+    def second(self) -> LabSpec:
+        """The lab that is a second domain beside this one: a forest of its own."""
+        first, _, rest = self.realm.partition(".")
+        one, two, three, four = self.address.split(".")
+        return LabSpec(
+            name=f"{self.name[:30]}-b",
+            realm=f"{first[:61]}-B.{rest}",
+            netbios=f"{self.netbios[:13]}-B",
+            address=f"{one}.{(int(two) + 100) % 256}.{three}.{four}",
+            root=self.root.with_name(f"{self.root.name}-b"),
+        )
 
     @property
     def lock(self) -> Path:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from keytrust.lab import controller, hosts, mounts, processes
-from keytrust.lab.spec import LabSpec
+from keytrust.lab.spec import MOST_CONTROLLERS, LabSpec
 
 
 class Phase(StrEnum):
@@ -87,6 +87,18 @@ def load(spec: LabSpec) -> Record | None:
         return None
 
 
+def as_built(spec: LabSpec) -> LabSpec:
+    """The lab of this name and root as it was really made; ``spec`` itself when there is none."""
+    record = load(spec)
+    return spec if record is None else replace(spec, realm=record.realm, netbios=record.netbios, address=record.address)
+
+
+def replicas(spec: LabSpec) -> list[LabSpec]:
+    """The further domain controllers of a lab that have been made."""
+    further = (spec.dc(number) for number in range(2, MOST_CONTROLLERS + 1))
+    return [each for each in further if load(each) is not None]
+
+
 def observe(spec: LabSpec) -> LabStatus:
     """Look at the lab now. Changes nothing and needs no lock."""
     pid = controller.leader(spec)
@@ -100,7 +112,7 @@ def observe(spec: LabSpec) -> LabStatus:
         dc_host=spec.dc_host,
         root=spec.root,
         mounts=tuple(mounts.mounted(spec.root)),
-        in_hosts=hosts.has_entry(spec.name),
+        in_hosts=hosts.has_entry(spec.hosts_mark),
         age=None if record is None else time.time() - record.created,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from keytrust.lab.spec import REGISTRY_ISSUER, REGISTRY_PORT, LabSpec
 
@@ -10,8 +11,11 @@ TLS = "/etc/keytrust"
 """Where the controller's certificate, key and authority lie inside its tree."""
 
 
-def client_krb5(spec: LabSpec) -> str:
+def client_krb5(controllers: Sequence[LabSpec]) -> str:
     """Kerberos client configuration that never asks DNS and knows the lab's authority for PKINIT."""
+    spec = controllers[0]
+    kdcs = "\n".join(f"        kdc = {each.address}" for each in controllers)
+    names = "\n".join(f"        pkinit_kdc_hostname = {each.dc_host}" for each in controllers)
     return f"""\
 [libdefaults]
     default_realm = {spec.realm}
@@ -24,10 +28,10 @@ def client_krb5(spec: LabSpec) -> str:
 
 [realms]
     {spec.realm} = {{
-        kdc = {spec.address}
+{kdcs}
         kpasswd_server = {spec.address}
         pkinit_anchors = FILE:{spec.ca_cert}
-        pkinit_kdc_hostname = {spec.dc_host}
+{names}
         pkinit_eku_checking = kpServerAuth
     }}
 
@@ -63,24 +67,24 @@ def controller_krb5(spec: LabSpec) -> str:
 
 def controller_hosts(spec: LabSpec) -> str:
     """The hosts file inside the tree."""
-    return f"127.0.0.1 localhost\n{spec.address} {spec.dc_host} dc1\n"
+    return f"127.0.0.1 localhost\n{spec.address} {spec.dc_host} {spec.dc_name}\n"
 
 
-def keytrust_toml(spec: LabSpec) -> str:
-    """Configuration of keytrust itself against this lab."""
+def controller_resolv(spec: LabSpec) -> str:
+    """The resolver's configuration inside the tree: the first domain controller answers for the domain."""
+    return f"search {spec.domain}\nnameserver {spec.dc(1).address}\n"
+
+
+def keytrust_toml(controllers: Sequence[LabSpec], second: LabSpec | None = None) -> str:
+    """Configuration of keytrust itself against a lab, and the lab that is its second domain."""
+    spec = controllers[0]
     # JSON's string literals are TOML's basic strings (TOML 1.0, "String"): both escape quotes and backslashes alike.
     quote = json.dumps
+    servers = quote([each.dc_host for each in controllers])
     return f"""\
 # The lab {spec.name}: {spec.realm} at {spec.address}. Written by `keytrust lab up`.
 [directory]
-servers = [{quote(spec.dc_host)}]
-security = "gssapi"
-auth = "keytab"
-principal = {quote(spec.connector_principal)}
-keytab = {quote(str(spec.connector_keytab))}
-krb5_config = {quote(str(spec.krb5_config))}
-ca_file = {quote(str(spec.ca_cert))}
-
+{_directory(spec, servers)}
 [cloud]
 kind = "registry"
 url = {quote(spec.registry_url)}
@@ -101,6 +105,26 @@ tenant_name = {quote(spec.domain)}
 [[registry.issuers]]
 issuer = {quote(REGISTRY_ISSUER)}
 jwks_file = {quote(str(spec.registry_issuer / "jwks.json"))}
+{_second(second)}"""
+
+
+def _second(spec: LabSpec | None) -> str:
+    if spec is None:
+        return ""
+    return f"\n[domains.{spec.name}]\n{_directory(spec, json.dumps([spec.dc_host]))}"
+
+
+def _directory(spec: LabSpec, servers: str) -> str:
+    quote = json.dumps
+    return f"""\
+domain = {quote(spec.domain)}
+servers = {servers}
+security = "gssapi"
+auth = "keytab"
+principal = {quote(spec.connector_principal)}
+keytab = {quote(str(spec.connector_keytab))}
+krb5_config = {quote(str(spec.krb5_config))}
+ca_file = {quote(str(spec.ca_cert))}
 """
 
 
