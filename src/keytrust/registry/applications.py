@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from keytrust.errors import RegistryError
-from keytrust.registry import audit, clock
+from keytrust.registry import audit, clock, subscriptions
 from keytrust.registry.database import Database
 from keytrust.registry.tables import applications
 from keytrust.registry.tokens import ADMINISTRATOR, READER
@@ -117,6 +117,7 @@ def remove_application(database: Database, application_id: str, *, actor: str = 
     with database.write() as connection:
         if connection.execute(delete(applications).where(applications.c.id == application_id)).rowcount == 0:
             return False
+        subscriptions.remove_all_of(connection, f"application {application_id}")
         audit.record(connection, origin, "remove application", detail=application_id)
     return True
 

@@ -32,6 +32,8 @@ class Database:
         self._writer = threading.Lock()
         self.instance = ""
         """Which database this is: a GUID that it got when it was made."""
+        self.on_write: Callable[[], None] = lambda: None
+        """Called after every transaction of ``write`` in this process. Must not block."""
 
     @classmethod
     def open(cls, url: str) -> Database:
@@ -88,6 +90,7 @@ class Database:
         """A transaction that writes; committed durably when the block ends, rolled back when it raises."""
         with self._writer if self._sqlite else nullcontext(), writing(self.engine) as connection:
             yield connection
+        self.on_write()
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction; again if another one got in its way in the same moment.

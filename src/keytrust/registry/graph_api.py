@@ -7,9 +7,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from keytrust.registry import audit, graph_changes_api, graph_methods, graph_users, keys, odata, schemas
+from keytrust.registry import (
+    audit,
+    graph_changes_api,
+    graph_methods,
+    graph_subscriptions_api,
+    graph_users,
+    keys,
+    odata,
+    schemas,
+)
 from keytrust.registry.context import Context, request_id
 from keytrust.registry.graph_version import GraphVersion, guid, resolve_user
+from keytrust.registry.notification_target import Poster
 from keytrust.registry.tokens import ADMINISTRATOR, READER
 
 _METHODS = "/users/{user}/authentication/windowsHelloForBusinessMethods"
@@ -41,6 +51,8 @@ def router(context: Context, version: str) -> APIRouter:
     _add_users(routes, graph)
     _add_methods(routes, graph)
     _add_devices(routes, graph)
+    poster = Poster(context.settings.notification_hosts, context.settings.notification_ca_file)
+    graph_subscriptions_api.add_routes(routes, graph, poster)
     if version == "beta":
         _add_device_keys(routes, graph)
     return routes

@@ -125,3 +125,20 @@ class TokenError(BaseModel):
     timestamp: str
     trace_id: str
     correlation_id: str
+
+
+class SubscriptionBody(BaseModel):
+    """What a client asks to be told, as Microsoft Graph has it."""
+
+    changeType: str = Field(description="some of created, updated and deleted")  # noqa: N815
+    notificationUrl: str = Field(max_length=2048)  # noqa: N815
+    lifecycleNotificationUrl: str | None = Field(default=None, max_length=2048)  # noqa: N815
+    resource: Literal["users", "/users"]
+    expirationDateTime: str = Field(description="at most 41760 minutes from now")  # noqa: N815
+    clientState: str | None = Field(default=None, max_length=255)  # noqa: N815
+
+
+class RenewalBody(BaseModel):
+    """The new end of a subscription."""
+
+    expirationDateTime: str  # noqa: N815

@@ -18,6 +18,7 @@ from keytrust.registry.app import create_app
 from keytrust.registry.context import Context
 from keytrust.registry.database import Database
 from keytrust.registry.limits import Limits
+from keytrust.registry.notifier import notifying
 from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
@@ -99,7 +100,7 @@ def _bound(settings: RegistrySettings) -> Iterator[tuple[socket.socket, Registry
     _check_tls(settings)
     with contextlib.closing(_listen(settings)) as listener:
         bound = settings.model_copy(update={"port": listener.getsockname()[1]})
-        with contextlib.closing(Database.open(settings.database_url)) as database:
+        with contextlib.closing(Database.open(settings.database_url)) as database, notifying(database, bound):
             yield listener, bound, database
 
 

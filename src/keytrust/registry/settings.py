@@ -66,6 +66,9 @@ class RegistrySettings(BaseModel):
         trusted_proxies: Addresses and networks of proxies whose ``X-Forwarded-For`` is believed.
         deletion_limit: Most users that one import from Active Directory deletes (softly).
         deletion_share: Most as a share of the users there are. The lower of the two counts; one is always allowed.
+        notification_hosts: Whom the registry may tell of changes, as host names, ``*.`` and a domain, addresses or
+            networks.
+        notification_ca_file: The only certificate authorities to trust there; by default the system's.
         log_requests: Whether every request is logged, one JSON line each.
     """
 
@@ -88,6 +91,8 @@ class RegistrySettings(BaseModel):
     trusted_proxies: tuple[str, ...] = ()
     deletion_limit: int = Field(default=500, ge=1)
     deletion_share: float = Field(default=0.05, gt=0, le=1)
+    notification_hosts: tuple[str, ...] = ("localhost", "127.0.0.0/8", "::1")
+    notification_ca_file: Path | None = None
     log_requests: bool = True
 
     @property

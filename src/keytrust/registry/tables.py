@@ -17,7 +17,7 @@ from sqlalchemy import (
     false,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in ``registry/migrations``."""
 
 metadata = MetaData(
@@ -126,4 +126,20 @@ applications = Table(
     Column("secret_hash", LargeBinary),  # 16 bytes of salt, 32 of scrypt
     Column("certificate", LargeBinary),  # DER
     Column("created", BigInteger, nullable=False),
+)
+
+# Who wants to be told of changes. A subscription has been told of everything up to the change numbered ``reported``.
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("owner", String(1024), nullable=False, index=True),
+    Column("change_types", String(64), nullable=False),
+    Column("notification_url", String(2048), nullable=False),
+    Column("lifecycle_url", String(2048)),
+    Column("client_state", String(256)),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger, nullable=False),
+    Column("reported", BigInteger, nullable=False),
+    Column("warned", Boolean, nullable=False),
 )
