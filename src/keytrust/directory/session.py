@@ -17,6 +17,8 @@ from ldap.ldapobject import SimpleLDAPObject
 from keytrust.directory import faults
 from keytrust.directory.account import ATTRIBUTES, KEY_LINK, Account, Entry, from_entry, guid_text
 from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse
+from keytrust.directory.dirsync import OID as DIRSYNC
+from keytrust.directory.dirsync import DirSyncRefusedError, DirSyncRequest, DirSyncResponse
 from keytrust.errors import DirectoryError
 from keytrust.interrupts import shielded
 
@@ -153,6 +155,38 @@ class Session:
                 remedy="Run it again when the domain controller is well.",
                 detail=faults.words(error),
             ) from error
+
+    def changes(self, base: str, filter_text: str, attributes: Sequence[str], cookie: bytes) -> tuple[list[bytes], bytes]:
+        """The GUIDs of the objects selected whose attributes have changed since a cookie, and the next cookie.
+
+        Raises:
+            DirSyncRefusedError: the server does not do this, or not for us, or does not know the cookie any more.
+            DirectoryError: the connection failed.
+        """
+        guids: dict[bytes, None] = {}
+        while True:
+            try:
+                with shielded():
+                    ticket = self._connection.search_ext(
+                        base, ldap.SCOPE_SUBTREE, filter_text, list(attributes), serverctrls=[DirSyncRequest(cookie)]
+                    )
+                    _, rows, _, controls = self._connection.result3(
+                        ticket, timeout=self._timeout, resp_ctrl_classes={DIRSYNC: DirSyncResponse}
+                    )
+            except (ldap.UNAVAILABLE_CRITICAL_EXTENSION, ldap.INSUFFICIENT_ACCESS, ldap.UNWILLING_TO_PERFORM) as error:
+                raise DirSyncRefusedError(self.server, faults.words(error)) from error
+            except (ldap.LDAPError, ValueError) as error:
+                said = faults.words(error) if isinstance(error, ldap.LDAPError) else str(error)
+                raise DirectoryError(f"{self.server} did not say what has changed: {said}.", detail=said) from error
+            for dn, entry in rows:
+                if dn is not None and entry.get("objectGUID"):
+                    guids[entry["objectGUID"][0]] = None
+            answer = next((each for each in controls if isinstance(each, DirSyncResponse)), None)
+            if answer is None:
+                raise DirSyncRefusedError(self.server, "it does not answer the DirSync control")
+            cookie = answer.cookie
+            if not answer.more:
+                return list(guids), cookie
 
     def _send_search(
         self,

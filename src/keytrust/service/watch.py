@@ -1,0 +1,81 @@
+"""Who has changed in the directory since a cursor: by DirSync, or by uSNChanged where that is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import ldap
+
+from keytrust.directory.account import ATTRIBUTES
+from keytrust.directory.dirsync import DirSyncRefusedError
+from keytrust.directory.domain import PLANNED_FOR, Domain
+from keytrust.directory.session import Session
+from keytrust.errors import DirectoryError
+
+_NOBODY = "(objectGUID=" + "\\00" * 16 + ")"
+_DIRSYNC, _USN = b"D", b"U"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Accounts that have changed, the cursor for the next time, and whether changes may have been missed."""
+
+    guids: list[bytes]
+    cursor: bytes
+    lost: bool = False
+
+
+def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Watched:
+    """Who has changed since the cursor; without one, nobody, and the cursor of this moment.
+
+    Raises:
+        DirectoryError: the domain controller cannot be asked.
+    """
+    if cursor is not None and cursor[:1] == _USN:
+        return _by_usn(domain, session, cursor)
+    try:
+        cookie = b"" if cursor is None else cursor[1:]
+        # A first cookie without a first round: a filter that selects nobody moves it to the present all the same.
+        wanted = _NOBODY if cursor is None else PLANNED_FOR
+        guids, cookie = session.changes(domain.controller.domain, wanted, ATTRIBUTES, cookie)
+    except DirSyncRefusedError:
+        return Watched([], _usn_cursor(session), lost=cursor is not None)
+    return Watched(guids, _DIRSYNC + cookie)
+
+
+def _by_usn(domain: Domain, session: Session, cursor: bytes) -> Watched:
+    known = json.loads(cursor[1:])
+    now = _usn(session)
+    if known["server"] != now["server"] or known["usn"] > now["usn"]:  # numbers are each controller's own
+        return Watched([], _encoded(now), lost=True)
+    found = session.search(
+        domain.controller.domain,
+        ldap.SCOPE_SUBTREE,
+        f"(&(uSNChanged>={known['usn'] + 1}){PLANNED_FOR})",
+        ("objectGUID",),
+    )
+    return Watched([entry["objectGUID"][0] for _, entry in found if entry.get("objectGUID")], _encoded(now))
+
+
+def _usn(session: Session) -> dict[str, str | int]:
+    found = list(
+        session.search(
+            "", ldap.SCOPE_BASE, "(objectClass=*)", ("highestCommittedUSN", "dsServiceName"), paged=False
+        )
+    )
+    entry = found[0][1] if found else {}
+    if not entry.get("highestCommittedUSN"):
+        raise DirectoryError(f"{session.server} does not tell its highestCommittedUSN, so changes cannot be followed.")
+    return {
+        "server": entry.get("dsServiceName", [b""])[0].decode("utf-8", "replace"),
+        "usn": int(entry["highestCommittedUSN"][0]),
+    }
+
+
+def _usn_cursor(session: Session) -> bytes:
+    return _encoded(_usn(session))
+
+
+def _encoded(usn: dict[str, str | int]) -> bytes:
+    return _USN + json.dumps(usn).encode()
