@@ -18,6 +18,7 @@ from keytrust.cloud.settings import CloudSettings
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError
 from keytrust.registry.settings import RegistrySettings
+from keytrust.service.settings import ServiceSettings
 from keytrust.sync.policy import Policy
 
 PLACES = (Path("keytrust.toml"), Path("/etc/keytrust/keytrust.toml"))
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     cloud: CloudSettings | None = None
     store: StoreSettings = StoreSettings()
     policy: Policy = Policy()
+    service: ServiceSettings = ServiceSettings()
     signin: SigninSettings = SigninSettings()
     registry: RegistrySettings | None = None
 

@@ -36,7 +36,7 @@ class Site:
         tables["cloud"] = {"kind": "file", "path": str(self.cloud)}
         tables["store"] = {"url": f"sqlite:///{self.folder}/keytrust.db"}
         del tables["registry"]
-        self.config.write_text(_toml(tables), encoding="utf-8")
+        self.config.write_text(toml(tables), encoding="utf-8")
         self.save()
 
     @property
@@ -105,7 +105,7 @@ def keytrust(
     )
 
 
-def _toml(tables: dict[str, dict[str, Any]]) -> str:
+def toml(tables: dict[str, dict[str, Any]]) -> str:
     # JSON's strings, numbers and flat arrays are TOML's too.
     return "\n".join(
         f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())

@@ -21,6 +21,7 @@ from keytrust.cli import (
     lab,
     plan,
     registry,
+    run,
     show,
     signin,
     sync,
@@ -70,6 +71,9 @@ def _common(
 app.command("plan")(plan.plan)
 app.command("apply")(apply.apply)
 app.command("sync")(sync.sync)
+app.command("run")(run.run)
+app.command("pause")(run.pause)
+app.command("resume")(run.resume)
 app.command("undo")(undo.undo)
 app.command("history")(history.history)
 app.command("show")(show.show)

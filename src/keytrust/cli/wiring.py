@@ -16,6 +16,7 @@ from keytrust.config import Settings
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError, KeytrustError
+from keytrust.service.service import Plant, Service
 from keytrust.store.database import open_store
 from keytrust.sync.estate import Estate
 from keytrust.sync.joint_plan import Member
@@ -35,6 +36,37 @@ def key_source(cloud: CloudSettings) -> KeySource:
     assert cloud.url is not None  # noqa: S101
     assert cloud.token_file is not None  # noqa: S101
     return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file)
+
+
+@contextmanager
+def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Service]:
+    """The continuous service over all configured domains, or one.
+
+    Raises:
+        ConfigError: the key source is a file, which tells no changes.
+    """
+    cloud = settings.need_cloud()
+    source = key_source(cloud)
+    if not isinstance(source, GraphSource):
+        raise ConfigError(
+            "keytrust run follows changes, and an exported file tells none.",
+            not_done="The service was not started.",
+            remedy='Use keytrust sync from a timer, or a cloud of kind = "graph" or "registry".',
+        )
+    store = open_store(settings.store.url)
+    try:
+        yield Service(
+            Plant(
+                domains=settings.need_directories(only),
+                source=source,
+                store=store,
+                policy=settings.policy,
+                settings=settings.service,
+                poll_seconds=settings.service.cloud_seconds(cloud.kind),
+            )
+        )
+    finally:
+        store.dispose()
 
 
 @contextmanager

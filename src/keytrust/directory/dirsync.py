@@ -27,7 +27,7 @@ class DirSyncRefusedError(DirectoryError):
 
 
 class _Value(univ.Sequence):  # type: ignore[misc]
-    componentType = namedtype.NamedTypes(
+    componentType = namedtype.NamedTypes(  # noqa: N815 - pyasn1's interface
         namedtype.NamedType("flags", univ.Integer()),
         namedtype.NamedType("maxBytes", univ.Integer()),
         namedtype.NamedType("cookie", univ.OctetString()),
@@ -51,7 +51,7 @@ class DirSyncRequest(RequestControl):  # type: ignore[misc]
 class DirSyncResponse(ResponseControl):  # type: ignore[misc]
     """The cookie to ask with the next time, and whether there is more to be had at once."""
 
-    controlType = OID
+    controlType = OID  # noqa: N815 - python-ldap's interface
     more: bool
     cookie: bytes
 

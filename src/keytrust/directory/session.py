@@ -156,7 +156,9 @@ class Session:
                 detail=faults.words(error),
             ) from error
 
-    def changes(self, base: str, filter_text: str, attributes: Sequence[str], cookie: bytes) -> tuple[list[bytes], bytes]:
+    def changes(
+        self, base: str, filter_text: str, attributes: Sequence[str], cookie: bytes
+    ) -> tuple[list[bytes], bytes]:
         """The GUIDs of the objects selected whose attributes have changed since a cookie, and the next cookie.
 
         Raises:

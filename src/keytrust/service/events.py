@@ -39,7 +39,9 @@ class EventKind(StrEnum):
     LEASE_GAINED = "lease-gained"
     """This instance is the domain's writer now. ``holder``."""
     LEASE_LOST = "lease-lost"
-    """It is not any more. ``holder``."""
+    """It is not any more, against its will. ``holder``."""
+    LEASE_RELEASED = "lease-released"
+    """It is not any more, because it was told so. ``holder``."""
     RECONCILED = "reconciled"
     """Both sides were read completely. ``users``, ``accounts``, ``suspects``, ``seconds``."""
     WOULD_WRITE = "would-write"
@@ -99,7 +101,9 @@ def log_event(event: Event) -> None:
     if event.account is not None:
         told |= {"account": event.account.name, "dn": event.account.dn}
     loud = event.kind in _LOUD
-    (logger().warning if loud else logger().info)(event.kind.value, domain=event.domain, sentence=event.sentence, **told)
+    (logger().warning if loud else logger().info)(
+        event.kind.value, domain=event.domain, sentence=event.sentence, **told
+    )
 
 
 _LOUD = {

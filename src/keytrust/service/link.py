@@ -49,6 +49,11 @@ class Link:
         """See ``Domain``."""
         return self.domain.dialect
 
+    @property
+    def connector(self) -> str:
+        """The account that writes."""
+        return self.settings.principal or ""
+
     def place(self, source: str) -> Place:
         """Where a run takes place."""
         return Place(self.domain.name, self.domain.sid, self.domain.controller.host, source)
@@ -116,6 +121,8 @@ class Linked(Protocol):
 
     @property
     def dialect(self) -> Dialect: ...
+    @property
+    def connector(self) -> str: ...
     def place(self, source: str) -> Place: ...
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]: ...
     def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...

@@ -60,9 +60,7 @@ def _by_usn(domain: Domain, session: Session, cursor: bytes) -> Watched:
 
 def _usn(session: Session) -> dict[str, str | int]:
     found = list(
-        session.search(
-            "", ldap.SCOPE_BASE, "(objectClass=*)", ("highestCommittedUSN", "dsServiceName"), paged=False
-        )
+        session.search("", ldap.SCOPE_BASE, "(objectClass=*)", ("highestCommittedUSN", "dsServiceName"), paged=False)
     )
     entry = found[0][1] if found else {}
     if not entry.get("highestCommittedUSN"):

@@ -110,10 +110,12 @@ class Worklist:
         for chunk in chunks(list(entries)):
             connection.execute(update(pending).where(self._unchanged(chunk)).values(priority=int(Priority.REMOVAL)))
 
-    def hold(self, connection: Connection, entries: Iterable[Entry], until: float, reason: str) -> None:
-        """Let entries rest until a time, without counting it as a failure."""
-        for chunk in chunks(list(entries)):
-            connection.execute(update(pending).where(self._unchanged(chunk)).values(not_before=until, reason=reason))
+    def hold_removals(self, connection: Connection, until: float, reason: str) -> bool:
+        """Let all removals that wait rest until a time; whether they had not been resting for this reason before."""
+        mine = (pending.c.mirror == self._mirror) & (pending.c.priority == int(Priority.REMOVAL))
+        known = connection.execute(select(func.count()).where(mine, pending.c.reason == reason)).scalar_one()
+        connection.execute(update(pending).where(mine).values(not_before=until, reason=reason))
+        return not known
 
     def set_aside(self, connection: Connection, entry: Entry, name: str, reason: str, now: float) -> float:
         """Set an entry aside that failed; returns when it will be tried again."""

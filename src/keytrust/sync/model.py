@@ -78,6 +78,7 @@ class RefusalCode(StrEnum):
     SHARED_KEY = "shared-key"
     PRIVILEGED = "privileged"
     UNREADABLE = "unreadable"
+    VANISHING = "vanishing"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class Policy(BaseModel):
         removal_limit: Most removals in one run.
         removal_share: Most removals in one run as a share of the cloud-origin keys in the domain. The lower of the
             two limits counts; one removal is always allowed.
+        removal_limit_per_day: Most removals within 24 hours by ``keytrust run``.
+        removal_share_per_day: The same as a share. The lower of the two counts; five are always allowed.
         allow: Named exceptions.
         privileged_accounts: Accounts with adminCount=1 that may be given keys: sAMAccountName, UPN, SID or DN.
     """
@@ -43,6 +45,8 @@ class Policy(BaseModel):
     adopt: bool = False
     removal_limit: int = Field(default=500, ge=1)
     removal_share: float = Field(default=0.05, gt=0, le=1)
+    removal_limit_per_day: int = Field(default=1000, ge=1)
+    removal_share_per_day: float = Field(default=0.1, gt=0, le=1)
     allow: frozenset[Allow] = frozenset()
     privileged_accounts: frozenset[Name] = frozenset()
 
@@ -51,6 +55,10 @@ class Policy(BaseModel):
         if raised_to is not None:
             return raised_to
         return max(1, min(self.removal_limit, int(population * self.removal_share)))
+
+    def removals_allowed_per_day(self, population: int) -> int:
+        """How many removals ``keytrust run`` may make within 24 hours in such a domain."""
+        return max(5, min(self.removal_limit_per_day, int(population * self.removal_share_per_day)))
 
     def lists_privileged(self, *names: str | None) -> bool:
         """Whether a privileged account, given by all its names, may be given keys."""

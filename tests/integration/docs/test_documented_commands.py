@@ -27,6 +27,7 @@ from keytrust.config import Settings, SigninSettings, StoreSettings
 from keytrust.directory.settings import DirectorySettings
 from keytrust.lab import Lab, LabUser
 from keytrust.registry.settings import RegistrySettings, TrustedIssuer
+from keytrust.service.settings import ServiceSettings
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import ConflictCode, RefusalCode
 from keytrust.sync.policy import Allow, Policy
@@ -117,6 +118,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "cloud.notifications": NotificationSettings,
     "store": StoreSettings,
     "policy": Policy,
+    "service": ServiceSettings,
     "signin": SigninSettings,
     "registry": RegistrySettings,
     "registry.issuers": TrustedIssuer,

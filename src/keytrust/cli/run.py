@@ -1,0 +1,50 @@
+"""``keytrust run``, ``keytrust pause`` and ``keytrust resume``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keytrust.cli.options import Config, DomainLabel, Verbose, settings
+from keytrust.cli.output import out, safe
+from keytrust.cli.wiring import open_service
+from keytrust.service.control import set_paused
+from keytrust.service.events import log_event
+from keytrust.store.database import open_store
+
+Named = Annotated[
+    str | None, typer.Argument(metavar="[DOMAIN]", help="DNS name of the domain; needed when there are several.")
+]
+
+
+def run(domain: DomainLabel = None, config: Config = None, verbose: Verbose = False) -> None:
+    """Keep the directory in step all the time, until told to stop (SIGTERM): seconds from registration to sign-in.
+
+    Reads both sides completely when it starts and once a day, and follows the changes of both in between. What happens
+    is logged as JSON lines on standard error. Several instances on one PostgreSQL store share the domains; one that
+    dies is replaced within seconds.
+    """
+    with open_service(settings(), only=domain) as service:
+        service.events.subscribe(log_event)
+        service.run()
+
+
+def pause(domain: Named = None, config: Config = None, verbose: Verbose = False) -> None:
+    """Let keytrust run leave a domain alone until it is resumed; the others go on."""
+    _set(domain, paused=True)
+
+
+def resume(domain: Named = None, config: Config = None, verbose: Verbose = False) -> None:
+    """Let keytrust run work on a domain again: what changed meanwhile is made up for."""
+    _set(domain, paused=False)
+
+
+def _set(domain: str | None, *, paused: bool) -> None:
+    store = open_store(settings().store.url)
+    try:
+        name = set_paused(store, domain, paused=paused)
+    finally:
+        store.dispose()
+    word = "paused: keytrust run stops writing there within seconds" if paused else "resumed"
+    out.print(f"{safe(name)} is {word}.")

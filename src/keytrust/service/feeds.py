@@ -1,0 +1,118 @@
+"""The two feeds: what changed in the cloud, and what changed in the domain, brought into mirror and worklist.
+
+Each is one poll. A change, the work that follows from it and the cursor behind it are one transaction: whatever kills
+the process, nothing is skipped, and what is read twice costs a second look.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from keytrust.directory.session import Session
+from keytrust.errors import DirectoryError
+from keytrust.service.duty import Duty
+from keytrust.service.link import Link
+from keytrust.service.watch import changed_since
+from keytrust.service.worklist import Priority
+
+_CURSOR_AGE = 3600.0
+"""An unchanged feed's cursor is stored this often, seconds: some live for days only."""
+
+
+class CloudFeed:
+    """Users whose keys or identity changed.
+
+    Args:
+        duty: The domain.
+        found_work: Called when there is something to look at.
+        lost_track: Called when changes may have been missed, so that both sides have to be read completely.
+    """
+
+    def __init__(self, duty: Duty, found_work: Callable[[], None], lost_track: Callable[[], None]) -> None:
+        self._duty = duty
+        self._found_work = found_work
+        self._lost_track = lost_track
+        self._cursor: str | None = None
+        self._stored_at = 0.0
+
+    def poll(self) -> None:
+        """Ask once.
+
+        Raises:
+            CloudError, StoreError: it could not be asked, or what it said could not be kept; nothing is lost.
+        """
+        duty = self._duty
+        if self._cursor is None:
+            with duty.reading() as connection:
+                self._cursor = duty.mirror.header(connection)["cloud_cursor"]
+            if self._cursor is None:
+                return  # the complete read that has to come first sets it
+        changes = duty.source.changes(self._cursor)
+        aged = time.monotonic() - self._stored_at > _CURSOR_AGE
+        if not (changes.users or changes.removed or changes.everybody or aged):
+            self._cursor = changes.cursor
+            return
+        with duty.writing() as connection:
+            stamp = duty.mirror.header(connection)["stamp"]
+            affected = duty.mirror.put_users(connection, changes.users, stamp)
+            affected |= duty.mirror.drop_users(connection, changes.removed, stamp)
+            duty.worklist.add(connection, affected, time.time(), Priority.CHANGE)
+            duty.mirror.save(connection, cloud_cursor=changes.cursor)
+        self._cursor, self._stored_at = changes.cursor, time.monotonic()
+        if changes.everybody:
+            self._lost_track()
+        if affected:
+            self._found_work()
+
+
+class DirectoryFeed:
+    """Accounts whose values or identity changed; arguments as for ``CloudFeed``."""
+
+    def __init__(self, duty: Duty, link: Link, found_work: Callable[[], None], lost_track: Callable[[], None]) -> None:
+        self._duty = duty
+        self._link = link
+        self._found_work = found_work
+        self._lost_track = lost_track
+        self._session: Session | None = None
+        self._cursor: bytes | None = None
+        self._stored_at = 0.0
+
+    def poll(self) -> None:
+        """Ask once.
+
+        Raises:
+            DirectoryError, StoreError: it could not be asked, or what it said could not be kept; nothing is lost.
+        """
+        duty = self._duty
+        if self._cursor is None:
+            with duty.reading() as connection:
+                self._cursor = duty.mirror.header(connection)["directory_cursor"]
+            if self._cursor is None:
+                return
+        try:
+            if self._session is None:
+                self._session = self._link.domain.session()
+            watched = changed_since(self._link.domain, self._session, self._cursor)
+        except DirectoryError:
+            self.close()
+            raise
+        aged = time.monotonic() - self._stored_at > _CURSOR_AGE
+        if not (watched.guids or watched.lost or aged):
+            self._cursor = watched.cursor
+            return
+        with duty.writing() as connection:
+            duty.worklist.add(connection, watched.guids, time.time(), Priority.CHANGE)
+            duty.mirror.save(connection, directory_cursor=watched.cursor)
+        self._cursor, self._stored_at = watched.cursor, time.monotonic()
+        if watched.lost:
+            self._lost_track()
+        if watched.guids:
+            self._found_work()
+
+    def close(self) -> None:
+        """Give up the connection; the next poll opens another."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._link.drop()

@@ -1,0 +1,48 @@
+"""What the service asks of the journal: how much was removed of late, and which writes do not last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, func, select
+
+from keytrust.service.mirror import chunks
+from keytrust.store.tables import journal, runs
+from keytrust.sync.journal import Outcome
+from keytrust.sync.model import Action
+
+
+def removals_since(connection: Connection, domain_sid: str, since: datetime) -> int:
+    """How many values were to be removed in a domain since a moment, by whichever program."""
+    query = (
+        select(func.count())
+        .select_from(journal)
+        .join(runs, runs.c.id == journal.c.run)
+        .where(
+            runs.c.domain_sid == domain_sid,
+            journal.c.action == Action.REMOVE.value,
+            journal.c.at > since.astimezone(UTC).isoformat(),
+        )
+    )
+    return connection.execute(query).scalar_one()
+
+
+def times_written(connection: Connection, guids: Iterable[bytes], since: datetime) -> dict[tuple[bytes, bytes], int]:
+    """How often each key was written to each account, and read back, since a moment: (GUID, KeyID) -> times."""
+    outcomes = journal.alias()
+    found: dict[tuple[bytes, bytes], int] = {}
+    for chunk in chunks(sorted(set(guids))):
+        query = (
+            select(journal.c.guid, journal.c.key_id, func.count())
+            .join(outcomes, outcomes.c.intent == journal.c.seq)
+            .where(
+                journal.c.guid.in_(chunk),
+                journal.c.action == Action.ADD.value,
+                journal.c.at > since.astimezone(UTC).isoformat(),
+                outcomes.c.outcome == Outcome.CONFIRMED.value,
+            )
+            .group_by(journal.c.guid, journal.c.key_id)
+        )
+        found.update({(guid, key_id): times for guid, key_id, times in connection.execute(query)})
+    return found

@@ -1,0 +1,38 @@
+"""Whether removals may be made, given how many there are and were (rule 4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, exists, func, select
+
+from keytrust.service.duty import Duty
+from keytrust.service.journal_queries import removals_since
+from keytrust.store.mirror_tables import account_values, cloud_keys, cloud_users
+
+DAY = timedelta(days=1)
+
+
+def held_because(connection: Connection, duty: Duty, removals: int) -> str:
+    """Why no removal may be made when so many are to be; empty when all may."""
+    if not removals:
+        return ""
+    mirror, policy = duty.mirror.id, duty.policy
+    population = connection.execute(
+        select(func.count()).where(account_values.c.mirror == mirror, account_values.c.cloud_origin)
+    ).scalar_one()
+    limit = policy.removals_allowed(population)
+    if removals > limit:
+        return (
+            f"{removals} or more removals exceed the limit of {limit} at a time"
+            f" ({population} cloud-origin keys in the domain), so none is made"
+        )
+    done = removals_since(connection, duty.domain_sid, datetime.now(UTC) - DAY)
+    limit = policy.removals_allowed_per_day(population)
+    if done + removals > limit:
+        return f"{removals} removals after {done} within a day exceed the limit of {limit} a day, so none is made"
+    same = (cloud_users.c.mirror == cloud_keys.c.mirror) & (cloud_users.c.id == cloud_keys.c.user)
+    some = select(cloud_keys.c.user).join(cloud_users, same).where(cloud_keys.c.mirror == mirror, cloud_users.c.known)
+    if removals > 1 and not connection.execute(select(exists(some))).scalar_one():
+        return f"the cloud reports not one key for anybody, which is taken for a fault: {removals} removals not made"
+    return ""

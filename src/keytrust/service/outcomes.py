@@ -1,0 +1,187 @@
+"""What a look at accounts and a run brought, written down: mirror, worklist, findings, and events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from keytrust.cloud.source import CloudUser
+from keytrust.directory.account import Account
+from keytrust.errors import KeytrustError
+from keytrust.service import findings
+from keytrust.service.audit_trail import log_run
+from keytrust.service.duty import Duty
+from keytrust.service.events import EventKind
+from keytrust.service.findings import Finding
+from keytrust.service.journal_queries import times_written
+from keytrust.service.limits import DAY
+from keytrust.service.link import Linked
+from keytrust.service.mirror import NewValue
+from keytrust.service.worklist import Entry, Priority
+from keytrust.sync.journal import Journal, Outcome
+from keytrust.sync.model import AccountRef, Action, Change, Plan
+from keytrust.sync.report import RunReport
+from keytrust.sync.stored import StoredKey
+from keytrust.sync.trace import value_digest
+
+
+class Outcomes:
+    """Writes down for one domain; arguments as for ``Worker``."""
+
+    def __init__(self, duty: Duty, link: Linked, journal: Journal, now: Callable[[], float] = time.time) -> None:
+        self._duty = duty
+        self._link = link
+        self._journal = journal
+        self._now = now
+
+    # -- before planning ----------------------------------------------------------------------------------------
+
+    def look_at(self, targets: Mapping[bytes, Account], gone: Set[bytes]) -> None:
+        """Take accounts into the mirror as they are now; whom else that concerns goes on the worklist."""
+        with self._duty.writing() as connection:
+            new_values = self._mirrored(connection, targets.values(), gone, targets.keys())
+        self.report_values(new_values)
+
+    def report_values(self, new_values: Iterable[NewValue]) -> None:
+        """Tell of values that are new and not ours."""
+        for new in new_values:
+            if self._journal.wrote(new.account.guid, new.raw) is not None:
+                continue
+            stored = StoredKey.read(new.raw)
+            self._duty.tell(
+                EventKind.UNEXPECTED_VALUE,
+                f"{new.account.name} holds a key that keytrust did not write.",
+                AccountRef.of(new.account),
+                value=new.raw.decode("utf-8", "backslashreplace"),
+                valueDigest=value_digest(new.raw),
+                keyId=stored.key_id.hex() if stored.key_id else None,
+                ngc=stored.serves,
+                server=self._link.place("").server,
+            )
+
+    def without_vanishing(self, plan: Plan) -> Plan:
+        """The plan without the additions of keys that were written again and again and do not last."""
+        additions = [change for change in plan.changes if change.action is Action.ADD]
+        if not additions:
+            return plan
+        with self._duty.reading() as connection:
+            times = times_written(connection, (c.account.guid for c in additions), datetime.now(UTC) - DAY)
+        limit = self._duty.settings.vanish_limit
+        vanishing = {change for change in additions if times.get((change.account.guid, change.key_id), 0) >= limit}
+        if not vanishing:
+            return plan
+        refusals = [findings.vanishing(change, limit) for change in additions if change in vanishing]
+        return replace(
+            plan,
+            changes=tuple(change for change in plan.changes if change not in vanishing),
+            refusals=(*plan.refusals, *refusals),
+        )
+
+    # -- afterwards ---------------------------------------------------------------------------------------------
+
+    def record(
+        self,
+        entries: Mapping[bytes, Entry],
+        plan: Plan,
+        users: Sequence[CloudUser],
+        report: RunReport | None,
+        *,
+        awaiting_removal: Set[bytes],
+    ) -> None:
+        """Write down what became of a batch.
+
+        Args:
+            entries: The worklist's entries, by account.
+            plan: Their plan.
+            users: The cloud users it was made with.
+            report: What was carried out of it; None if there was nothing to do.
+            awaiting_removal: Accounts of which a removal is still to be decided on.
+        """
+        duty, now = self._duty, self._now()
+        results = report.results if report else ()
+        written = {result.change.account.guid for result in results}
+        fresh = self._link.by_guid(sorted(written))
+        failed = {
+            result.change.account.guid: (result.change.account.name, result.detail or report.stopped_because)
+            for result in results
+            if report is not None and result.outcome is not Outcome.CONFIRMED
+        }
+        found = [*map(Finding.of_conflict, plan.conflicts), *map(Finding.of_refusal, plan.refusals)]
+        with duty.writing() as connection:
+            self._mirrored(connection, fresh.values(), set(), entries.keys())
+            new_findings = findings.replace(connection, duty.mirror, entries.keys(), found)
+            done = [e for guid, e in entries.items() if guid not in failed and guid not in awaiting_removal]
+            duty.worklist.strike(connection, done)
+            duty.worklist.await_removal(connection, [entries[g] for g in awaiting_removal if g not in failed])
+            pauses = {}
+            if not duty.stopping():
+                for guid, (name, why) in failed.items():
+                    pauses[guid] = duty.worklist.set_aside(connection, entries[guid], name, why, now) - now
+        for finding in new_findings:
+            duty.tell(finding.event, finding.sentence, finding.account, code=finding.code, keyId=finding.key_id.hex())
+        for guid, pause in pauses.items():
+            self._tell_set_aside(failed[guid][0], failed[guid][1], entries[guid].attempts + 1, pause)
+        if report is not None:
+            self._tell_written(report, entries, users)
+
+    def set_aside(self, entry: Entry, error: Exception) -> None:
+        """Set an account aside that could not even be planned."""
+        why = error.message if isinstance(error, KeytrustError) else f"internal fault: {type(error).__name__}: {error}"
+        now = self._now()
+        with self._duty.writing() as connection:
+            again = self._duty.worklist.set_aside(connection, entry, "", why, now)
+        self._tell_set_aside(entry.guid.hex(), why, entry.attempts + 1, again - now)
+
+    def would(self, changes: Iterable[Change]) -> None:
+        """Staging mode: tell of changes that are not made."""
+        for change in changes:
+            self._duty.tell(
+                EventKind.WOULD_WRITE,
+                f"{change.account.name}: would {change.action} a key ({change.reason}).",
+                change.account,
+                action=change.action.value,
+                keyId=change.key_id.hex(),
+            )
+
+    # -- helpers ------------------------------------------------------------------------------------------------
+
+    def _mirrored(
+        self, connection: Connection, found: Iterable[Account], gone: Set[bytes], busy: Set[bytes]
+    ) -> list[NewValue]:
+        """Take accounts into the mirror; those concerned that are not being worked on go on the worklist."""
+        mirror = self._duty.mirror
+        seen = mirror.put_accounts(connection, list(found), mirror.header(connection)["stamp"])
+        affected = seen.affected | mirror.drop_accounts(connection, gone)
+        self._duty.worklist.add(connection, affected - set(busy), self._now(), Priority.CHANGE)
+        return seen.new_values
+
+    def _tell_set_aside(self, name: str, why: str, attempts: int, pause: float) -> None:
+        sentence = f"{name}: {why}; tried again in {pause:.0f} s."
+        self._duty.tell(EventKind.SET_ASIDE, sentence, attempts=attempts, again=round(pause, 1))
+
+    def _tell_written(self, report: RunReport, entries: Mapping[bytes, Entry], users: Sequence[CloudUser]) -> None:
+        created = {key.key_id: key.created for user in users for key in user.keys.keys if key.created is not None}
+        now = self._now()
+        log_run(self._journal, report.run, self._link.connector)
+        for result in report.results:
+            if result.outcome is not Outcome.CONFIRMED:
+                continue
+            change = result.change
+            registered = created.get(change.key_id) if change.action is Action.ADD else None
+            seen = now - entries[change.account.guid].since
+            age = now - registered.timestamp() if registered is not None else seen
+            self._duty.tell(
+                EventKind.WRITTEN,
+                f"{change.account.name}: {change.action} of a key confirmed ({change.reason}).",
+                change.account,
+                action=change.action.value,
+                keyId=change.key_id.hex(),
+                run=report.run,
+                # A key that was registered long ago says nothing about how quick we are.
+                seconds=round(max(0.0, age), 3) if entries[change.account.guid].priority is Priority.CHANGE else None,
+                seenSeconds=round(max(0.0, seen), 3),
+            )

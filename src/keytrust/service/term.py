@@ -1,0 +1,171 @@
+"""One term as a domain's writer: the feeds, the worker and the complete reads, from the lease's gain to its end."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from keytrust.directory.settings import DirectorySettings
+from keytrust.errors import StoreError
+from keytrust.service.duty import Duty
+from keytrust.service.events import EventKind
+from keytrust.service.feeds import CloudFeed, DirectoryFeed
+from keytrust.service.link import Link
+from keytrust.service.outcomes import Outcomes
+from keytrust.service.reconcile import Reconciler
+from keytrust.service.repeating import Health, Repeating
+from keytrust.service.state import DomainState, Tally
+from keytrust.service.worker import Worker
+from keytrust.store.lease import RENEWAL
+from keytrust.sync.journal import Journal
+
+_TICK = 0.5
+_STATE_SECONDS = 2.0
+_STATE_AGE = 10.0
+_JOIN_SECONDS = 20.0
+
+
+class Term:
+    """Runs a domain until its duty's ``stop`` is set, the lease is lost or somebody pauses it.
+
+    Args:
+        duty: The domain.
+        directory: How to reach it.
+        poll_seconds: How often the cloud is asked.
+    """
+
+    def __init__(self, duty: Duty, directory: DirectorySettings, poll_seconds: float) -> None:
+        self._duty = duty
+        self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile")}
+        self._tally = Tally(duty.domain)
+        self._state = DomainState(staging=duty.settings.staging)
+        worker = Worker(duty, self._links["worker"])
+        journal = Journal(duty.store)
+        self._worker = self._repeating("worker", worker.work, 1.0, 15.0)
+        self._directory_feed = DirectoryFeed(
+            duty, self._links["directory"], self._worker.wake, self._read_everything_soon
+        )
+        cloud_feed = CloudFeed(duty, self._worker.wake, self._read_everything_soon)
+        self._cloud = self._repeating("cloud", cloud_feed.poll, poll_seconds, 60.0)
+        seconds = duty.settings.directory_poll_seconds
+        self._directory = self._repeating("directory", self._directory_feed.poll, seconds, 15.0)
+        outcomes = Outcomes(duty, self._links["reconcile"], journal)
+        self._reconciler = Reconciler(duty, self._links["reconcile"], self._mirror_is_there, outcomes.report_values)
+        self._reconcile = self._repeating("reconcile", self._read_everything_if_due, 1.0, 300.0)
+        self._next_reading = 0.0
+
+    def serve(self) -> None:
+        """Be the writer until the term ends; then everything that was under way has come to its end."""
+        duty = self._duty
+        duty.events.subscribe(self._tally)
+        parts = [self._cloud, self._directory, self._worker, self._reconcile]
+        for part in parts:
+            part.start()
+        try:
+            self._watch()
+        finally:
+            duty.stop.set()
+            for part in parts:
+                part.join(_JOIN_SECONDS)
+            self._directory_feed.close()
+            for link in self._links.values():
+                link.drop()
+
+    def wake_cloud(self) -> None:
+        """Ask the cloud now: it has said that somebody changed."""
+        self._cloud.wake()
+
+    def last_beat(self) -> float:
+        """When the worker last came round, by the monotonic clock: for a watchdog."""
+        return self._worker.health.beat
+
+    # -- the parts ----------------------------------------------------------------------------------------------
+
+    def _repeating(self, name: str, do: object, every: float, longest: float) -> Repeating:
+        assert callable(do)  # noqa: S101 - for the type checker
+
+        def changed(health: Health, pause: float) -> None:
+            self._feed_changed(name, health, pause)
+
+        label = f"{name} {self._duty.domain}"
+        return Repeating(label, do, every=every, stop=self._duty.stop, longest=longest, on_change=changed)
+
+    def _feed_changed(self, name: str, health: Health, pause: float) -> None:
+        if pause:
+            sentence = f"{name}: {health.fault} Tried again in {pause:.0f} s."
+            self._duty.tell(EventKind.FEED_FAILED, sentence, feed=name, failures=health.failures, pause=round(pause, 1))
+        else:
+            sentence = f"{name}: works again after {health.failures} failures."
+            self._duty.tell(EventKind.FEED_RECOVERED, sentence, feed=name, failures=health.failures)
+
+    def _read_everything_soon(self) -> None:
+        self._next_reading = 0.0
+        self._reconcile.wake()
+
+    def _mirror_is_there(self) -> None:
+        self._cloud.wake()
+        self._directory.wake()
+        self._worker.wake()
+
+    def _read_everything_if_due(self) -> None:
+        if time.monotonic() < self._next_reading:
+            return
+        self._reconciler.run()
+        hours = self._duty.settings.reconcile_hours * random.uniform(0.9, 1.0)  # noqa: S311 - so that not all read at once
+        self._next_reading = time.monotonic() + hours * 3600
+
+    # -- watching over them -------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        duty = self._duty
+        renewed = told = time.monotonic()
+        while not duty.stop.wait(_TICK):
+            now = time.monotonic()
+            if now - renewed >= RENEWAL:
+                renewed = now
+                if not self._renewed():
+                    return
+            changed = self._tally.changed_at > told or self._reconciler.progress.stage
+            if now - told >= (_STATE_SECONDS if changed else _STATE_AGE):
+                told = now
+                if self._paused_or_told():
+                    return
+
+    def _renewed(self) -> bool:
+        try:
+            return self._duty.lease.renew()
+        except StoreError:
+            return self._duty.lease.held()  # the store may come back before it runs out
+
+    def _paused_or_told(self) -> bool:
+        duty = self._duty
+        try:
+            with duty.reading() as connection:
+                header = duty.mirror.header(connection)
+                backlog = duty.worklist.backlog(connection, time.time())
+            self._fill(backlog.waiting, backlog.set_aside, backlog.oldest, header["rebuilt"])
+            with duty.writing() as connection:
+                duty.mirror.save(connection, state=self._state.to_json())
+        except StoreError:
+            return False  # the worker meets it too, and reports it
+        return bool(header["paused"])
+
+    def _fill(self, waiting: int, set_aside: int, oldest: float | None, rebuilt: str | None) -> None:
+        state, now = self._state, time.monotonic()
+        state.waiting, state.set_aside = waiting, set_aside
+        state.oldest = None if oldest is None else max(0.0, round(time.time() - oldest, 1))
+        state.written, state.latency = dict(self._tally.written), self._tally.latency()
+        state.reconcile = {
+            "stage": self._reconciler.progress.stage,
+            "done": self._reconciler.progress.done,
+            "last": rebuilt,
+            "next": max(0.0, round(self._next_reading - now)),
+        }
+        state.feeds = {
+            name: {
+                "failures": part.health.failures,
+                "fault": part.health.fault,
+                "age": None if part.health.last_good is None else round(now - part.health.last_good, 1),
+            }
+            for name, part in (("cloud", self._cloud), ("directory", self._directory), ("worker", self._worker))
+        }

@@ -1,0 +1,170 @@
+"""Working off the worklist: a batch of accounts is read, planned, written and read back.
+
+Additions are made as soon as they are planned. Removals wait until there is nothing else to do, and are then decided on
+all together, so that the limit sees how many they are (rule 4).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from keytrust.cloud.source import CloudUser
+from keytrust.errors import DirectoryError, StoreError
+from keytrust.service.duty import Duty
+from keytrust.service.events import EventKind
+from keytrust.service.limits import held_because
+from keytrust.service.link import Linked
+from keytrust.service.outcomes import Outcomes
+from keytrust.service.planning import plan_accounts, world_of
+from keytrust.service.worklist import Entry
+from keytrust.sync.carrying import carry_out
+from keytrust.sync.journal import Journal
+from keytrust.sync.model import Action, Change, Context, Plan
+
+BATCH = 100
+"""Accounts planned together: so few that a change is not long behind a batch of a complete read."""
+HELD_SECONDS = 900.0
+"""How long removals that are held back rest before they are judged again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, with the entries and users it was made from."""
+
+    entries: dict[bytes, Entry]
+    plan: Plan
+    users: tuple[CloudUser, ...]
+
+    def changes(self, action: Action) -> list[Change]:
+        """Its changes of one kind."""
+        return [change for change in self.plan.changes if change.action is action]
+
+
+class Worker:
+    """Works off one domain's list.
+
+    Args:
+        duty: The domain.
+        link: The directory.
+        now: Seconds since 1970.
+    """
+
+    def __init__(self, duty: Duty, link: Linked, *, now: Callable[[], float] = time.time) -> None:
+        self._duty = duty
+        self._link = link
+        self._now = now
+        self._journal = Journal(duty.store, duty.lease.fence)
+        self._outcomes = Outcomes(duty, link, self._journal, now)
+
+    def work(self) -> None:
+        """Do everything that is due.
+
+        Raises:
+            DirectoryError: the domain cannot be reached; the list stays as it is.
+            StoreError: the store failed, or somebody else is the writer now.
+        """
+        duty = self._duty
+        with duty.reading() as connection:
+            if duty.mirror.header(connection)["rebuilt"] is None:
+                return  # half a mirror is no ground for a decision
+        while not duty.stopping():
+            with duty.reading() as connection:
+                entries = duty.worklist.due(connection, self._now(), BATCH)
+            if not entries:
+                break
+            self._each_on_its_own_if_need_be(entries, self._work_on)
+        if not duty.stopping():
+            self._decide_on_removals()
+
+    def _each_on_its_own_if_need_be(self, entries: Sequence[Entry], do: Callable[[Sequence[Entry]], None]) -> None:
+        """Work on entries together; when that fails, on each alone, so that one bad account is in nobody's way."""
+        try:
+            do(entries)
+        except StoreError:
+            raise
+        except Exception as error:
+            if isinstance(error, DirectoryError):
+                self._link.drop()
+            self._link.by_guid([bytes(16)])  # raises if it is the directory and not an account
+            if len(entries) == 1:
+                self._outcomes.set_aside(entries[0], error)
+                return
+            for entry in entries:
+                self._each_on_its_own_if_need_be([entry], do)
+
+    def _work_on(self, entries: Sequence[Entry]) -> None:
+        planned = self._plan(entries)
+        self._carry_out(planned, planned.changes(Action.ADD))
+
+    # -- planning -----------------------------------------------------------------------------------------------
+
+    def _plan(self, entries: Sequence[Entry]) -> Planned:
+        duty = self._duty
+        by_guid = {entry.guid: entry for entry in entries}
+        targets = self._link.by_guid(list(by_guid))
+        self._outcomes.look_at(targets, gone=by_guid.keys() - targets.keys())
+        with duty.reading() as connection:
+            world = world_of(connection, duty.mirror, targets.values())
+        plan = plan_accounts(
+            targets,
+            self._link.by_guid(sorted(world.neighbours)),
+            world.users,
+            policy=duty.policy,
+            wrote=self._journal.wrote,
+            dialect=self._link.dialect,
+            context=Context(duty.domain, duty.domain_sid, duty.source.name, datetime.now(UTC)),
+        )
+        return Planned(by_guid, self._outcomes.without_vanishing(plan), world.users)
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, planned: Planned, changes: Sequence[Change], *, decided: bool = False) -> None:
+        duty = self._duty
+        report = None
+        if changes and duty.settings.staging:
+            self._outcomes.would(changes)
+        elif changes:
+            report = carry_out(
+                "run",
+                changes,
+                place=self._link.place(duty.source.name),
+                directory=self._link,
+                journal=self._journal,
+                in_flight=32,
+                told_to_stop=duty.stopping,
+            )
+        waiting = set() if decided else {change.account.guid for change in planned.changes(Action.REMOVE)}
+        self._outcomes.record(planned.entries, planned.plan, planned.users, report, awaiting_removal=waiting)
+
+    def _decide_on_removals(self) -> None:
+        duty = self._duty
+        planned: list[Planned] = []
+        entries: list[Entry] = []
+        while not duty.stopping():
+            with duty.reading() as connection:
+                waiting = duty.worklist.due(connection, self._now(), len(entries) + BATCH, removals=True)
+            more = waiting[len(entries) :]
+            if not more:
+                break
+            entries += more
+            self._each_on_its_own_if_need_be(more, lambda some: planned.append(self._plan(some)))
+            removals = sum(len(each.changes(Action.REMOVE)) for each in planned)
+            with duty.reading() as connection:
+                refused = held_because(connection, duty, removals)
+            if refused:
+                self._hold_back(refused, removals)
+                return
+        for each in planned:
+            if duty.stopping():
+                return
+            self._carry_out(each, each.plan.changes, decided=True)
+
+    def _hold_back(self, why: str, removals: int) -> None:
+        duty = self._duty
+        with duty.writing() as connection:
+            told = duty.worklist.hold_removals(connection, self._now() + HELD_SECONDS, why)
+        if told:
+            duty.tell(EventKind.CAP_REACHED, why, removals=removals)

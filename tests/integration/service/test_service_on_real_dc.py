@@ -1,0 +1,48 @@
+"""``keytrust run`` beside the registry and a real domain controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.support.running import RunningService
+
+from keytrust.lab import LabUser
+
+pytestmark = pytest.mark.lab
+MakeUser = Callable[..., LabUser]
+
+
+def test_a_key_signs_in_seconds_after_its_registration_and_not_after_its_revocation(
+    service: RunningService, make_user: MakeUser
+) -> None:
+    user = service.enrol(make_user())
+    key = service.register(user)
+    service.await_sign_in(user, key)
+    service.register(service.enrol(make_user()))  # so that one of two keys is revoked, and not all
+    service.revoke(user)
+    service.await_no_sign_in(user, key)
+
+
+def test_a_value_that_somebody_deletes_comes_back_and_one_that_somebody_plants_is_reported(
+    service: RunningService, make_user: MakeUser
+) -> None:
+    user = service.enrol(make_user())
+    key = service.register(user)
+    service.await_sign_in(user, key)
+    service.delete_values(user)
+    service.await_values(user, 1)
+    planted = service.plant(user)
+    event = service.await_event("unexpected-value", account=user.sam)
+    assert event["value"] == planted
+    service.await_values(user, 2)
+
+
+def test_it_stops_at_once_when_told_to_and_begins_where_it_left_off(
+    service: RunningService, make_user: MakeUser
+) -> None:
+    assert service.stop() == 0
+    user = service.enrol(make_user())
+    key = service.register(user)
+    service.start()
+    service.await_sign_in(user, key)

@@ -1,0 +1,232 @@
+"""A running ``keytrust run`` beside a registry, and what its users and their neighbours do meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from tests.support.site import toml
+
+from keytrust import config
+from keytrust.credential import Dialect, attribute_text, build, rsa1_from_key
+from keytrust.device import Device
+from keytrust.device.device import RegisteredDeviceKey
+from keytrust.directory.account import Account
+from keytrust.directory.domain import Domain
+from keytrust.lab import Lab, LabUser
+from keytrust.registry import Database, Issuer, RegistrySettings, import_users, register_device
+from keytrust.registry.from_directory import imported
+from keytrust.registry.server import running
+from keytrust.signin import SigninResult, sign_in
+
+PATIENCE = 60.0
+"""Seconds for anything to happen: a loaded machine is slow, and what takes longer does not happen."""
+
+
+@dataclass
+class RunningService:
+    """The program in a process of its own, which tests start, stop and kill.
+
+    Attributes:
+        lab: Whose domain controller it works on.
+        folder: Where its files are.
+        registry: The registry beside it.
+        url: The registry's URL.
+    """
+
+    lab: Lab
+    folder: Path
+    registry: RegistrySettings
+    issuer: Issuer
+    url: str
+    store: str
+    extra: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _process: subprocess.Popen[bytes] | None = None
+    _registered: dict[str, list[RegisteredDeviceKey]] = field(default_factory=dict)
+
+    @classmethod
+    @contextmanager
+    def beside_a_registry(cls, lab: Lab, folder: Path, store: str | None = None) -> Iterator[RunningService]:
+        """A registry that is empty but for the connector account; the service is not started yet."""
+        issuer = Issuer.open(folder / "issuer", algorithm="ES256")
+        settings = RegistrySettings(
+            database_url=f"sqlite:///{folder}/registry.db",
+            port=0,
+            issuers=(issuer.trusted(),),
+            log_requests=False,
+            registrations_per_minute=0,
+        )
+        Database.open(settings.database_url).close()
+        (folder / "token").write_text(issuer.reader_token(audience=settings.graph_resource))
+        with running(settings) as url:
+            made = cls(lab, folder, settings, issuer, url, store or f"sqlite:///{folder}/keytrust.db")
+            try:
+                yield made
+            finally:
+                made.kill()
+
+    # -- the program --------------------------------------------------------------------------------------------
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "keytrust.toml"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "service.log"
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and wait until it has read both sides."""
+        tables = tomllib.loads(self.lab.spec.config.read_text(encoding="utf-8"))
+        del tables["registry"]
+        tables["cloud"] = {"kind": "registry", "url": self.url, "token_file": str(self.folder / "token")}
+        tables["store"] = {"url": self.store}
+        for name, table in self.extra.items():
+            tables[name] = {**tables.get(name, {}), **table}
+        self.config.write_text(toml(tables), encoding="utf-8")
+        seen = len(self.events("reconciled"))
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "keytrust", "run", "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "KEYTRUST_CONFIG": ""},
+            )
+        if wait:
+            self.eventually(lambda: len(self.events("reconciled")) > seen, "the first complete read")
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "it was not started"
+        return self._process
+
+    def stop(self) -> int:
+        """Tell it to stop, as the system does; its exit code."""
+        self.process.terminate()
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """End it without a word; fine when it does not run."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Another keytrust command beside it."""
+        return subprocess.run(
+            [sys.executable, "-m", "keytrust", *arguments, "--config", str(self.config)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+
+    # -- what people and programs do ----------------------------------------------------------------------------
+
+    def enrol(self, user: LabUser) -> LabUser:
+        """Make the account known to the registry."""
+        with Domain(self.settings.need_directory()) as domain, closing(self._database()) as database:
+            import_users(database, list(imported([domain.find(user.sam)], domain.name)), complete=False)
+        return user
+
+    def upn(self, user: LabUser) -> str:
+        return f"{user.sam}@{self.lab.spec.domain}"
+
+    def register(self, user: LabUser) -> RSAPrivateKey:
+        """The user's new device registers a key."""
+        device = Device(uuid4())
+        with closing(self._database()) as database:
+            register_device(database, device.device_id, owner_upn=self.upn(user))
+        token = self.issuer.device_token(
+            audience=self.registry.key_provision_resource, upn=self.upn(user), device_id=device.device_id
+        )
+        done = device.register(self.url, self.registry.tenant_name, token)
+        self._registered.setdefault(user.sam, []).append(done)
+        return device.private_key
+
+    def revoke(self, user: LabUser) -> None:
+        """All of the user's keys are revoked."""
+        token = self.issuer.administrator_token(audience=self.registry.graph_resource)
+        for each in self._registered.pop(user.sam):
+            path = f"/v1.0/users/{self.upn(user)}/authentication/windowsHelloForBusinessMethods/{each.kid}"
+            answer = httpx.delete(self.url + path, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == httpx.codes.NO_CONTENT, answer.text
+
+    def plant(self, user: LabUser) -> str:
+        """Somebody writes a key past the registry; returns the value."""
+        account = self.account(user)
+        material = rsa1_from_key(generate_private_key(65537, 2048).public_key())
+        made = build(material, device_id=uuid4(), created=datetime.now(UTC), dialect=Dialect.PORTABLE)
+        value = attribute_text(made, account.dn)
+        change = f"changetype: modify\nadd: msDS-KeyCredentialLink\nmsDS-KeyCredentialLink: {value}\n-\n"
+        self.lab.apply_ldif(f"dn: {account.dn}\n{change}\n")
+        return value
+
+    def delete_values(self, user: LabUser) -> None:
+        """Somebody clears the account's keys."""
+        dn = self.account(user).dn
+        self.lab.apply_ldif(f"dn: {dn}\nchangetype: modify\ndelete: msDS-KeyCredentialLink\n-\n\n")
+
+    # -- what there is to see -----------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> config.Settings:
+        return config.load(self.lab.spec.config)
+
+    def account(self, user: LabUser) -> Account:
+        with Domain(self.settings.need_directory()) as domain:
+            return domain.find(user.sam)
+
+    def sign_in(self, user: LabUser, key: RSAPrivateKey) -> SigninResult:
+        spec = self.lab.spec
+        return sign_in(self.upn(user), key, kdc_ca=spec.ca_cert, krb5_config=spec.krb5_config)
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """What it has logged of this kind."""
+        if not self.log.exists():
+            return []
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+        return [each for each in told if each.get("event") == kind]
+
+    def await_event(self, kind: str, **fields: Any) -> dict[str, Any]:
+        def found() -> list[dict[str, Any]]:
+            return [each for each in self.events(kind) if fields.items() <= each.items()]
+
+        self.eventually(found, f"{kind} {fields}")
+        return found()[0]
+
+    def await_values(self, user: LabUser, count: int) -> None:
+        self.eventually(lambda: len(self.account(user).values) == count, f"{count} values on {user.sam}")
+
+    def await_sign_in(self, user: LabUser, key: RSAPrivateKey) -> None:
+        self.eventually(lambda: self.sign_in(user, key).ok, f"the sign-in of {user.sam}")
+
+    def await_no_sign_in(self, user: LabUser, key: RSAPrivateKey) -> None:
+        self.eventually(lambda: not self.sign_in(user, key).ok, f"the end of sign-ins of {user.sam}")
+
+    def eventually(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until it is so."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            told = self.log.read_text(encoding="utf-8", errors="replace")[-3000:] if self.log.exists() else ""
+            assert time.monotonic() < deadline, f"{what} did not come; the log ends:\n{told}"
+            time.sleep(0.1)
+
+    def _database(self) -> Database:
+        return Database.open(self.registry.database_url)
