@@ -8,10 +8,11 @@ import typer
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.explain_view import explanation_json, show_explanation
-from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import print_json
-from keytrust.cli.wiring import key_source, open_runs
+from keytrust.cli.wiring import key_source, open_estate
 from keytrust.explain.explainer import Explainer
+from keytrust.explain.kdc import KdcLook
 from keytrust.explain.model import State
 from keytrust.explain.verdict import judge
 
@@ -20,6 +21,7 @@ _EXITS = {State.OK: ExitCode.OK, State.PROBLEM: ExitCode.CHANGES, State.CANNOT_T
 
 def explain(
     user: Annotated[str, typer.Argument(metavar="USER", help="sAMAccountName, UPN, SID or distinguished name.")],
+    domain: DomainLabel = None,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
@@ -29,9 +31,13 @@ def explain(
     Exits with 0 when at every domain controller, 2 when there is one where not, 3 when that cannot be told.
     """
     given = settings()
-    with open_runs(given, cloud=False) as (runs, domain):
-        explainer = Explainer(domain, key_source(given.need_cloud()), runs.journal, given.policy, lambda _: ())
-        explanation = explainer.explain(user)
+    with open_estate(given, cloud=False, only=domain) as estate:
+        member, account = estate.find(user)
+        where = member.domain
+        asked_for = (where.settings.principal or "").partition("@")[0] or account.name
+        kdc = KdcLook(given.signin.kdc_ca_file or where.settings.ca_file, asked_for, where.name.upper())
+        explainer = Explainer(where, key_source(given.need_cloud()), member.runs.journal, given.policy, kdc)
+        explanation = explainer.explain(account)
     verdict = judge(explanation)
     if json:
         print_json(explanation_json(explanation, verdict))

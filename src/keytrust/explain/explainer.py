@@ -39,14 +39,13 @@ class Explainer:
     policy: Policy
     kdc: KdcLinks
 
-    def explain(self, name: str) -> Explanation:
-        """Explain one account, given by sAMAccountName, UPN, SID or distinguished name.
+    def explain(self, account: Account) -> Explanation:
+        """Explain one account.
 
         Raises:
-            DirectoryError: there is no such account, or the directory cannot be read at all.
+            DirectoryError: the directory cannot be read at all.
         """
         now = datetime.now(UTC)
-        account = self.domain.find(name)
         facts = ask_controllers(self.domain, account.guid, self.kdc)
         user, links, plan = self._cloud_side(account, now)
         keys = key_chains(

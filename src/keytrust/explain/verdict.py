@@ -61,10 +61,11 @@ def judge(explanation: Explanation) -> Verdict:
         return Verdict(State.OK, f"{who} can sign in by key, at {where} ({', '.join(able)}).", at)
     parts = [f"can sign in by key at {', '.join(able)}"] if able else []
     parts += [f"cannot sign in by key{_at_hosts(hosts, at)}: {why}" for why, hosts in _by_reason(unable)]
-    parts += [f"it cannot be told whether{_at_hosts(hosts, at)}: {why}" for why, hosts in _by_reason(unsure)]
+    parts += [
+        f"may or may not be able to sign in by key{_at_hosts(hosts, at)}: {why}" for why, hosts in _by_reason(unsure)
+    ]
     state = State.PROBLEM if unable else State.CANNOT_TELL
-    first = parts[0] if parts[0].startswith("can") else parts[0][:1].lower() + parts[0][1:]
-    return Verdict(state, f"{who} " + "; ".join([first, *parts[1:]]), at)
+    return Verdict(state, f"{who} " + " It ".join(f"{part.rstrip('.')}." for part in parts), at)
 
 
 def _at(explanation: Explanation, controller: ControllerChain) -> At:

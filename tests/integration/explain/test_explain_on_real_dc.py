@@ -13,6 +13,7 @@ from keytrust.cli.explain_view import explanation_json
 from keytrust.cli.wiring import key_source, open_runs
 from keytrust.directory.settings import DialectChoice
 from keytrust.explain.explainer import Explainer
+from keytrust.explain.kdc import KdcLook
 from keytrust.explain.model import State
 from keytrust.explain.verdict import judge
 from keytrust.lab import LabUser
@@ -30,7 +31,9 @@ def explained(site: Site, name: str, code: int) -> dict[str, Any]:
     settings = site.settings
     with open_runs(settings) as (runs, domain):
         source = key_source(settings.need_cloud())
-        explanation = Explainer(domain, source, runs.journal, settings.policy, lambda _: ()).explain(name)
+        kdc = KdcLook(settings.signin.kdc_ca_file, site.lab.spec.connector, domain.name.upper())
+        explainer = Explainer(domain, source, runs.journal, settings.policy, kdc)
+        explanation = explainer.explain(domain.find(name))
     verdict = judge(explanation)
     assert verdict.state is STATES[code], verdict.sentence
     answer: dict[str, Any] = json.loads(json.dumps(explanation_json(explanation, verdict)))
