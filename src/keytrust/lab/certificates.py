@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -54,28 +55,40 @@ def make(realm: str, dc_host: str) -> tuple[Pair, Pair]:
 
 def issue(authority: Pair, realm: str, dc_host: str) -> Pair:
     """Make a domain controller's certificate, signed by an authority that ``make`` made."""
+    names: list[x509.GeneralName] = [
+        x509.DNSName(dc_host),
+        x509.DNSName(realm.lower()),
+        x509.OtherName(KRB5_PRINCIPAL_NAME, krbtgt_principal(realm)),
+    ]
+    return _issue(
+        authority,
+        dc_host,
+        names,
+        [ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
+    )
+
+
+def issue_server(authority: Pair, address: str) -> Pair:
+    """Make the certificate of a TLS server at an address of this machine, signed by an authority that ``make`` made."""
+    names: list[x509.GeneralName] = [x509.IPAddress(ip_address(address))]
+    return _issue(authority, address, names, [ExtendedKeyUsageOID.SERVER_AUTH])
+
+
+def _issue(
+    authority: Pair, common_name: str, names: list[x509.GeneralName], purposes: list[x509.ObjectIdentifier]
+) -> Pair:
     issuer = x509.load_pem_x509_certificate(authority.certificate)
     issuer_key = load_pem_private_key(authority.key, None)
     assert isinstance(issuer_key, rsa.RSAPrivateKey)  # noqa: S101 - ``make`` makes no other
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, dc_host)])
-    names = x509.SubjectAlternativeName(
-        [
-            x509.DNSName(dc_host),
-            x509.DNSName(realm.lower()),
-            x509.OtherName(KRB5_PRINCIPAL_NAME, krbtgt_principal(realm)),
-        ]
-    )
-    purposes = x509.ExtendedKeyUsage(
-        [ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    )
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     certificate = (
         _builder(subject, issuer.subject, key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(purposes, critical=False)
-        .add_extension(names, critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(issuer_key, hashes.SHA256())
     )
     return _pair(certificate, key)
