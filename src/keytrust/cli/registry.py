@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keytrust.cli import registry_apps
+from keytrust.cli import registry_admin, registry_apps, registry_views
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import counting, err, out, print_json, safe, table
@@ -21,6 +21,15 @@ _SHOWN = 20
 
 app = typer.Typer(no_args_is_help=True, help="The self-hosted key registration service.")
 app.add_typer(registry_apps.app, name="app")
+app.command("users")(registry_views.users)
+app.command("devices")(registry_views.devices)
+app.command("keys")(registry_views.keys)
+app.command("audit")(registry_views.audit)
+app.command("revoke")(registry_admin.revoke)
+app.command("disable")(registry_admin.disable)
+app.command("enable")(registry_admin.enable)
+app.command("add-device")(registry_admin.add_device)
+app.command("remove-device")(registry_admin.remove_device)
 
 
 @app.command()

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from cryptography import x509
 
-from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.options import Config, Json, Verbose
 from keytrust.cli.output import out, print_json, safe, say, table
+from keytrust.cli.registry_database import actor, open_registry
 from keytrust.errors import RegistryError
 from keytrust.registry import clock
 
 if TYPE_CHECKING:
     from keytrust.registry.applications import Application
-    from keytrust.registry.database import Database
 
 app = typer.Typer(no_args_is_help=True, help="Applications that may ask the registry for access tokens.")
 
@@ -44,13 +44,13 @@ def add(
     if secret_file is not None and secret_file.exists():
         raise RegistryError(f"{secret_file} is there already", not_done="Nothing was entered", remedy="name a new file")
     roles = [READER, ADMINISTRATOR] if administrator else [READER]
-    with closing(_open()) as database:
-        made, secret = add_application(database, name, roles=roles, certificate=given, actor=_actor())
+    with closing(open_registry()) as database:
+        made, secret = add_application(database, name, roles=roles, certificate=given, actor=actor())
         if secret is not None and secret_file is not None:
             try:
                 _write(secret_file, secret)
             except OSError as error:
-                remove_application(database, made.id, actor=_actor())
+                remove_application(database, made.id, actor=actor())
                 raise RegistryError(
                     f"the secret cannot be written to {secret_file}: {error.strerror}",
                     not_done="Nothing was entered",
@@ -71,7 +71,7 @@ def list_(json: Json = False, config: Config = None, verbose: Verbose = False) -
     """Show the applications."""
     from keytrust.registry.applications import list_applications  # noqa: PLC0415 - slow to load
 
-    with closing(_open()) as database:
+    with closing(open_registry()) as database:
         found = [_shown(each) for each in list_applications(database)]
     if json:
         print_json(found)
@@ -87,20 +87,14 @@ def remove(client_id: str, config: Config = None, verbose: Verbose = False) -> N
     """Issue no more tokens to an application. Those that it has live out their hour."""
     from keytrust.registry.applications import remove_application  # noqa: PLC0415 - slow to load
 
-    with closing(_open()) as database:
-        if not remove_application(database, client_id, actor=_actor()):
+    with closing(open_registry()) as database:
+        if not remove_application(database, client_id, actor=actor()):
             raise RegistryError(
                 f"there is no application {client_id}",
                 not_done="Nothing was removed",
                 remedy="keytrust registry app list shows them",
             )
     out.print(f"Removed {safe(client_id)}.")
-
-
-def _open() -> Database:
-    from keytrust.registry.database import Database  # noqa: PLC0415 - slow to load
-
-    return Database.open(settings().need_registry().database_url)
 
 
 def _shown(each: Application) -> dict[str, object]:
@@ -128,7 +122,3 @@ def _certificate(path: Path) -> x509.Certificate:
 def _write(path: Path, secret: str) -> None:
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
         file.write(secret + "\n")
-
-
-def _actor() -> str:
-    return "keytrust registry app"

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 
 from keytrust.registry import (
     audit,
+    graph_admin_api,
     graph_changes_api,
     graph_methods,
     graph_subscriptions_api,
@@ -30,6 +31,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "no valid token",
         403: "the token lacks the role",
         404: "no such user, method or device",
+        413: "the body is too large",
         429: "too many requests without a valid token",
         503: "the database does not answer",
     }.items()
@@ -53,6 +55,7 @@ def router(context: Context, version: str) -> APIRouter:
     _add_devices(routes, graph)
     poster = Poster(context.settings.notification_hosts, context.settings.notification_ca_file)
     graph_subscriptions_api.add_routes(routes, graph, poster)
+    graph_admin_api.add_routes(routes, graph)
     if version == "beta":
         _add_device_keys(routes, graph)
     return routes

@@ -29,6 +29,7 @@ class Step:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     depends_on: tuple[str, ...] = ()
+    body: bytes = b""
 
 
 def parse(body: bytes) -> list[Step]:
@@ -86,7 +87,8 @@ def _step(each: object) -> Step:
         bad_request("The batch has a request with malformed headers.")
     if not isinstance(depends, list) or not all(isinstance(other, str) for other in depends):
         bad_request("The batch has a request with malformed dependsOn.")
-    return Step(name, method.upper(), url, headers, tuple(depends))
+    body = json.dumps(each["body"]).encode() if "body" in each else b""
+    return Step(name, method.upper(), url, headers, tuple(depends), body)
 
 
 async def _serve(app: ASGIApp, outer: Scope, step: Step, prefix: str) -> dict[str, object]:
@@ -111,7 +113,7 @@ async def _serve(app: ASGIApp, outer: Scope, step: Step, prefix: str) -> dict[st
     status, headers, body = 500, {}, b""
 
     async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": step.body, "more_body": False}
 
     async def send(message: Message) -> None:
         nonlocal status, headers, body

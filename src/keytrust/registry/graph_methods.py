@@ -43,6 +43,12 @@ def list_devices(connection: Connection, *, top: int, after: str | None) -> tupl
     return [_device(row) for row in rows[:top]], rows[top - 1].id if len(rows) > top else None
 
 
+def get_device(connection: Connection, device_id: str) -> dict[str, object] | None:
+    """One device; None if it is not there."""
+    row = connection.execute(select(devices).where(devices.c.id == device_id)).one_or_none()
+    return None if row is None else _device(row)
+
+
 def _device(row: Row[Any]) -> dict[str, object]:
     return {
         "id": row.id,

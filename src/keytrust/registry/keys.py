@@ -80,14 +80,15 @@ def register_key(
     return Registration(kid, created=True)
 
 
-def revoke_key(database: Database, *, user_id: str, kid: str, origin: audit.Origin) -> bool:
+def revoke_key(database: Database, *, user_id: str, kid: str, origin: audit.Origin, reason: str = "") -> bool:
     """Remove a key; False if this user has no such key."""
     with database.write() as connection:
         row = find_key(connection, user_id=user_id, kid=kid)
         if row is None:
             return False
         connection.execute(delete(keys).where(keys.c.kid == kid))
-        audit.record(connection, origin, "revoke key", user_id=user_id, device_id=row.device_id, key_id=row.key_id)
+        subject = {"user_id": user_id, "device_id": row.device_id, "key_id": row.key_id}
+        audit.record(connection, origin, "revoke key", **subject, detail=reason)
         changes.touch(connection, [user_id])
     return True
 

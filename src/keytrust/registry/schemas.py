@@ -88,6 +88,23 @@ class KppError(BaseModel):
     innererror: KppInnerError
 
 
+class UserPatch(BaseModel):
+    """What can be changed of a user."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    accountEnabled: bool  # noqa: N815
+
+
+class DevicePatch(BaseModel):
+    """What can be changed of a device."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1})
+
+    accountEnabled: bool = Field(default=True)  # noqa: N815
+    displayName: str = Field(default="", min_length=1, max_length=256)  # noqa: N815
+
+
 class Health(BaseModel):
     """Whether the service is alive, or ready."""
 
