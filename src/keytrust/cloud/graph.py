@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import httpx
 
 from keytrust.cloud.delta import Changes, follow
-from keytrust.cloud.diagnosis import NOT_DONE, unusable
+from keytrust.cloud.diagnosis import unusable
 from keytrust.cloud.lookup import find
 from keytrust.cloud.one_user import UserName
 from keytrust.cloud.origin import root_url, shown
-from keytrust.cloud.pages import Page, spooled_items, walk
+from keytrust.cloud.pages import Page, walk
 from keytrust.cloud.probe import Probe, probe
 from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.single_users import BATCH_SIZE, Single, SingleUsers
 from keytrust.cloud.source import CloudUser, Progress, Unknown
+from keytrust.cloud.spool import Spool
 from keytrust.cloud.subscriptions import GraphSubscriptions
 from keytrust.cloud.tokens import TokenProvider
 from keytrust.cloud.transport import Limits, Transport
-from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user, user_id
-from keytrust.errors import CloudError
+from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user
 
 SELECT = (
     "id",
@@ -42,15 +40,13 @@ SELECT = (
 )
 PAGE_SIZE = 999
 
-_IN_MEMORY = 2**20
-
 
 class GraphSource:
     """Reads every user and their ``deviceKeys``.
 
-    The pages are first fetched to the last one into an anonymous temporary file, and only then turned into users: so
-    nothing is yielded from a read that did not complete, a user that turns up again in a later page is noticed, and
-    memory holds one page and a hash for each user.
+    The pages are first fetched to the last one into temporary files, and only then turned into users: so nothing is
+    yielded from a read that did not complete, a user that turns up again in a later page is noticed, and memory holds
+    one page, however many users there are.
 
     Args:
         root: The service root, such as ``https://graph.microsoft.com``.
@@ -93,17 +89,9 @@ class GraphSource:
             CloudError: the read did not complete. Nothing was yielded, unless the collection shows no keys and users
                 have to be asked for one by one.
         """
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-            try:
-                sizes, replayed = self._fetch(spool, progress)
-                spool.seek(0)
-            except OSError as error:
-                raise CloudError(
-                    f"the pages of {self.name} cannot be kept in a temporary file: {error.strerror}",
-                    not_done=NOT_DONE,
-                    remedy=f"make room in {tempfile.gettempdir()}, or set TMPDIR",
-                ) from error
-            yield from self._filled(_users(spool, sizes, replayed))
+        with Spool(self.name) as spool:
+            self._fetch(spool, progress)
+            yield from self._filled(spool.read())
 
     def changes(self, cursor: str | None = None) -> Changes:
         """Who changed since a cursor was given out; everybody without one.
@@ -183,28 +171,15 @@ class GraphSource:
                 singles = singles or self._single_users(stack.enter_context(self._transport()))
                 yield from _fill(singles, waiting)
 
-    def _fetch(self, spool: IO[bytes], progress: Progress | None) -> tuple[list[int], set[int]]:
-        """Fetch all pages; returns their sizes in the spool, and the id hashes that occurred more than once."""
-        seen: set[int] = set()
-        replayed: set[int] = set()
-        sizes: list[int] = []
+    def _fetch(self, spool: Spool, progress: Progress | None) -> None:
+        """Fetch all pages into the spool."""
         idle = 0
         for page in self._pages():
-            spool.write(page.body)
-            sizes.append(len(page.body))
-            before = len(seen)
-            for item in page.items:
-                # Hashes instead of ids keep this small. Two ids with one hash are only looked at twice.
-                digest = hash(user_id(item))
-                if digest in seen:
-                    replayed.add(digest)
-                seen.add(digest)
-            idle = idle + 1 if len(seen) == before else 0
+            idle = 0 if spool.add(page.body, page.items) else idle + 1
             if idle > self._limits.idle_pages:
                 raise unusable(page.url, "sends page after page without a new user")
             if progress is not None:
-                progress(len(seen))
-        return sizes, replayed
+                progress(spool.users)
 
     def _pages(self) -> Iterator[Page]:
         first = self._url("/users").copy_merge_params({"$select": ",".join(SELECT), "$top": str(PAGE_SIZE)})
@@ -235,17 +210,3 @@ def _fill(singles: SingleUsers, users: list[CloudUser]) -> Iterator[CloudUser]:
 
 def _refused_keys(answer: Single) -> Unknown:
     return Unknown(f"the service answered {answer.status} when asked for this user's keys")
-
-
-def _users(spool: IO[bytes], sizes: list[int], replayed: set[int]) -> Iterator[CloudUser]:
-    """Decode the spooled pages; users that were reported more than once come last, merged."""
-    copies: dict[str, list[CloudUser]] = {}
-    for size in sizes:
-        for item in spooled_items(spool.read(size)):
-            user = parse_user(item)
-            if hash(user.id) in replayed:
-                copies.setdefault(user.id, []).append(user)
-            else:
-                yield user
-    for reports in copies.values():
-        yield merge_copies(reports)
