@@ -15,6 +15,7 @@ from keytrust.directory.account import Account
 from keytrust.sync.model import Context, Plan
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Policy
+from keytrust.sync.scope import EVERYBODY, Scope
 
 DOMAIN = "DC=corp,DC=example"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -95,6 +96,7 @@ def plan(
     ours: Ours | None = None,
     dialect: Dialect = Dialect.ENTRA,
     allow_removals: int | None = None,
+    scope: Scope = EVERYBODY,
 ) -> Plan:
     return make_plan(
         users,
@@ -104,4 +106,5 @@ def plan(
         dialect=dialect,
         context=CONTEXT,
         allow_removals=allow_removals,
+        scope=scope,
     )

@@ -48,6 +48,7 @@ def summary(plan: Plan) -> str:
             (len(plan.refusals), "refused"),
             (census.unreadable, "unreadable values kept"),
             (census.unknown, "users whose keys the cloud did not tell"),
+            (census.out_of_scope, "matched accounts out of scope"),
         )
         if number
     )

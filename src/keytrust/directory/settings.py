@@ -21,6 +21,9 @@ DnsName = Annotated[
 ]
 
 
+Selector = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+
+
 class Security(StrEnum):
     """How a connection is protected. There is no unprotected choice."""
 
@@ -48,6 +51,29 @@ class DialectChoice(StrEnum):
     PORTABLE = "portable"
 
 
+class ScopeSettings(BaseModel):
+    """The ``[directory.scope]`` table, and each ``[domains.LABEL.scope]``: whom to work on; by default all.
+
+    Attributes:
+        groups: Members of any of these groups, directly or by groups in groups: sAMAccountName, SID or DN.
+        ous: Accounts anywhere below any of these organizational units (DN).
+        filter: Accounts that this LDAP filter selects.
+        remove_on_leave: Remove the keys that keytrust wrote from accounts that leave the scope.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    groups: tuple[Selector, ...] = ()
+    ous: tuple[Selector, ...] = ()
+    filter: str | None = Field(default=None, pattern=r"^\(.+\)$", max_length=4000)
+    remove_on_leave: bool = False
+
+    @property
+    def everybody(self) -> bool:
+        """Whether nothing is left out."""
+        return not (self.groups or self.ous or self.filter)
+
+
 class DirectorySettings(BaseModel):
     """The ``[directory]`` table of ``keytrust.toml``, and each ``[domains.LABEL]``."""
 
@@ -67,6 +93,7 @@ class DirectorySettings(BaseModel):
     dialect: DialectChoice = DialectChoice.AUTO
     timeout: float = Field(30.0, gt=0, le=600, description="Seconds to wait for one answer.")
     page_size: int = Field(1000, ge=1, le=5000)
+    scope: ScopeSettings = ScopeSettings()
     in_flight: int = Field(32, ge=1, le=256, description="Changes sent to a domain controller before its answers.")
 
     @property

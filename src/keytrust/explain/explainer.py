@@ -19,6 +19,7 @@ from keytrust.sync.match import CloudIndex
 from keytrust.sync.model import Conflict, Context, Plan
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Allow, Policy
+from keytrust.sync.scope import scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ class Explainer:
         found = CloudIndex(users).match(account, need_sid=Allow.UNCORROBORATED not in self.policy.allow)
         if not isinstance(found, CloudUser):
             return None, (_unmatched(found, account),), None
+        scope = scope_of(self.domain, [account.guid])
+        outside = () if scope.includes(account.guid) else (_out_of_scope(),)
         wanted = {key.key_id for key in found.keys.keys if key.key_type == NGC}
         others = holders_of(self.domain, wanted) if wanted else []
         plan = make_plan(
@@ -83,8 +86,9 @@ class Explainer:
             wrote=self.journal.wrote,
             dialect=self.domain.dialect,
             context=Context(self.domain.name, self.domain.sid, self.source.name, now),
+            scope=scope,
         )
-        return found, (_matched(found, account), _enrolled(found)), plan
+        return found, (_matched(found, account), *outside, _enrolled(found)), plan
 
 
 def _unmatched(conflict: Conflict | None, account: Account) -> Link:
@@ -116,6 +120,16 @@ def _matched(user: CloudUser, account: Account) -> Link:
         State.OK,
         f"Is the cloud user {user.upn or user.id}: the source anchor ({anchor}) {corroborated} agree.",
         evidence=(("cloudUser", user.id), ("sourceAnchor", account.source_anchor.hex()), ("sid", account.sid)),
+    )
+
+
+def _out_of_scope() -> Link:
+    return Link(
+        "scope",
+        State.PROBLEM,
+        "The account is not in the scope that keytrust is configured to work on, and gets no key.",
+        "Make it a member of the group, or widen [directory.scope].",
+        Symptom.NO_KEY,
     )
 
 

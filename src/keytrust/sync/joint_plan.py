@@ -17,6 +17,7 @@ from keytrust.sync.planner import Planner
 from keytrust.sync.policy import Policy
 from keytrust.sync.report import RunReport
 from keytrust.sync.runs import Progress, Runs
+from keytrust.sync.scope import scope_of
 from keytrust.sync.seen import Seen
 
 
@@ -79,15 +80,16 @@ def plan_together(
     numbers = itertools.count(1)
     for member in members:
         domain = member.domain
-        planner = Planner(
-            cloud,
-            seen,
-            policy=policy,
-            wrote=member.runs.journal.wrote,
-            dialect=domain.dialect,
-            context=Context(domain.name, domain.sid, source.name, now),
-        )
         try:
+            planner = Planner(
+                cloud,
+                seen,
+                policy=policy,
+                wrote=member.runs.journal.wrote,
+                dialect=domain.dialect,
+                context=Context(domain.name, domain.sid, source.name, now),
+                scope=scope_of(domain),
+            )
             for account in _counted(domain.accounts(), numbers, directory_progress):
                 planner.take(account)
         except DirectoryError as error:

@@ -99,7 +99,8 @@ class Census:
         cloud_users: Users the cloud reported.
         cloud_only: Those without a source anchor, which have no account here.
         accounts: Objects read from the directory.
-        matched: Accounts whose cloud user is certain.
+        matched: Accounts in scope whose cloud user is certain.
+        out_of_scope: Accounts that are left alone because they are not in scope, whose cloud user is certain.
         unmatched_users: Cloud users with keys for which this domain has no account.
         registered: Registered Windows Hello for Business keys of matched users.
         present: Those that are in the directory already.
@@ -113,6 +114,7 @@ class Census:
     cloud_only: int = 0
     accounts: int = 0
     matched: int = 0
+    out_of_scope: int = 0
     unmatched_users: int = 0
     registered: int = 0
     present: int = 0

@@ -28,6 +28,7 @@ from keytrust.sync.model import (
     RefusalCode,
 )
 from keytrust.sync.policy import Allow, Policy
+from keytrust.sync.scope import EVERYBODY, Scope
 from keytrust.sync.seen import Seen
 from keytrust.sync.stored import StoredKey
 
@@ -44,6 +45,7 @@ def make_plan(
     dialect: Dialect,
     context: Context,
     allow_removals: int | None = None,
+    scope: Scope = EVERYBODY,
 ) -> Plan:
     """Work out every change that brings the directory in step with the registered keys, and nothing else.
 
@@ -55,8 +57,11 @@ def make_plan(
         dialect: The form in which new values are written.
         context: Where and when; its time stands in for the creation time of keys of which the cloud tells none.
         allow_removals: The limit on removals that a person set for this run, instead of the policy's.
+        scope: Which accounts are worked on. All are looked at: a key on one that is not counts as taken (rule 9).
     """
-    planner = Planner(CloudIndex(users), Seen(), policy=policy, wrote=wrote, dialect=dialect, context=context)
+    planner = Planner(
+        CloudIndex(users), Seen(), policy=policy, wrote=wrote, dialect=dialect, context=context, scope=scope
+    )
     for account in accounts:
         planner.take(account)
     return planner.finish(allow_removals)
@@ -74,7 +79,15 @@ class Planner:
     """Plans for one domain; ``make_plan`` is its plain use. The planners of several domains share what they know."""
 
     def __init__(
-        self, cloud: CloudIndex, seen: Seen, *, policy: Policy, wrote: Wrote, dialect: Dialect, context: Context
+        self,
+        cloud: CloudIndex,
+        seen: Seen,
+        *,
+        policy: Policy,
+        wrote: Wrote,
+        dialect: Dialect,
+        context: Context,
+        scope: Scope = EVERYBODY,
     ) -> None:
         """See ``make_plan``; ``seen`` is shared by the planners of all domains."""
         self._cloud = cloud
@@ -83,6 +96,7 @@ class Planner:
         self._wrote = wrote
         self._dialect = dialect
         self._context = context
+        self._scope = scope
         self._need_sid = Allow.UNCORROBORATED not in policy.allow
         self._census = Census(cloud_users=cloud.users, cloud_only=cloud.cloud_only)
         self._claims: list[tuple[AccountRef, bytes]] = []
@@ -104,9 +118,13 @@ class Planner:
             ref = AccountRef.of(account)
             only = self._only_claimant(ref, account.source_anchor)
             if isinstance(match, Conflict):
-                self._conflicts.append(match)
+                if self._scope.includes(account.guid):
+                    self._conflicts.append(match)
             elif only:
-                self._compare(account, ref, stored, match)
+                if self._scope.includes(account.guid):
+                    self._compare(account, ref, stored, match)
+                else:
+                    self._leave_out(account, ref, stored, match)
                 return
         self._census.foreign += sum(value.credential is not None for value in stored)
 
@@ -143,6 +161,19 @@ class Planner:
                 self._census.foreign += value.credential is not None
             else:
                 self._removals.append(Change(Action.REMOVE, ref, value.raw, value.key_id, owned))
+
+    def _leave_out(self, account: Account, ref: AccountRef, stored: list[StoredKey], user: CloudUser) -> None:
+        """An account out of scope keeps everything, unless the operator wants what we wrote there removed."""
+        self._census.out_of_scope += 1
+        self._matched_with_keys += bool(user.keys.keys)
+        leaving = self._scope.remove_on_leave and isinstance(user.keys, Reported)
+        for value in stored:
+            run = self._wrote(account.guid, value.raw) if leaving and value.key_id is not None else None
+            if run is None or value.key_id is None:
+                self._census.foreign += value.credential is not None
+            else:
+                reason = f"the account is not in scope any more; written by run {run}"
+                self._removals.append(Change(Action.REMOVE, ref, value.raw, value.key_id, reason))
 
     def _removal_reason(self, account: Account, value: StoredKey) -> str | None:
         """Why a value that is not registered may be removed; None when it is not ours (rule 3)."""

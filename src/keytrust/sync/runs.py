@@ -22,6 +22,7 @@ from keytrust.sync.planfile import check_still_valid
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Policy
 from keytrust.sync.report import RunReport
+from keytrust.sync.scope import scope_of
 from keytrust.sync.undo import UndoPlan, plan_undo
 
 Progress = Callable[[int], None]
@@ -62,6 +63,7 @@ class Runs:
             dialect=self._domain.dialect,
             context=Context(self._domain.name, self._domain.sid, source.name, datetime.now(UTC)),
             allow_removals=allow_removals,
+            scope=scope_of(self._domain),
         )
 
     def apply_saved(

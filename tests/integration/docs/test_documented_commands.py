@@ -24,7 +24,7 @@ from keytrust.cli.exits import ExitCode
 from keytrust.cli.main import app
 from keytrust.cloud.settings import CloudSettings, NotificationSettings
 from keytrust.config import Settings, SigninSettings, StoreSettings
-from keytrust.directory.settings import DirectorySettings
+from keytrust.directory.settings import DirectorySettings, ScopeSettings
 from keytrust.lab import Lab, LabUser
 from keytrust.registry.settings import RegistrySettings, TrustedIssuer
 from keytrust.service.settings import ServiceSettings
@@ -114,6 +114,7 @@ def test_every_code_that_an_operator_meets_is_explained() -> None:
 
 TABLES: dict[str, type[BaseModel]] = {
     "directory": DirectorySettings,
+    "directory.scope": ScopeSettings,
     "cloud": CloudSettings,
     "cloud.notifications": NotificationSettings,
     "store": StoreSettings,
@@ -157,6 +158,8 @@ def _default(field: Any) -> str:
         return "required"
     if default is None:
         return "none"
+    if isinstance(default, BaseModel):
+        return "a table of its own"
     if isinstance(default, Enum):
         default = default.value
     if isinstance(default, tuple | frozenset):

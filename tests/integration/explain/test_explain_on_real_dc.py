@@ -133,6 +133,14 @@ def test_a_refused_key_is_told_with_the_rule(site: Site, make_user: MakeUser) ->
     assert "another account" in explained(site, second.sam, 2)["verdict"]["sentence"]
 
 
+def test_an_account_out_of_scope_is_told(site: Site, make_user: MakeUser) -> None:
+    user = make_user()
+    site.register(site.account(user.sam))
+    narrow = '\n[directory.scope]\ngroups = ["Domain Admins"]\n'
+    site.config.write_text(site.config.read_text(encoding="utf-8") + narrow, encoding="utf-8")
+    assert reason(explained(site, user.sam, 2))[0] == "scope"
+
+
 def test_a_value_that_samba_ignores_is_told_although_it_is_there(site: Site, make_user: MakeUser) -> None:
     """DESIGN, section 4: the 15 bytes of CustomKeyInformation that Entra Connect writes."""
     user = make_user()

@@ -13,6 +13,7 @@ from tests.support.world import account, cloud_user, guid, key, value
 from keytrust.cloud.source import CloudUser
 from keytrust.credential import Dialect
 from keytrust.directory.account import Account
+from keytrust.directory.settings import ScopeSettings
 from keytrust.errors import ConfigError, DirectoryError, KeytrustError, PlanError
 from keytrust.store.database import open_store
 from keytrust.sync import planfile
@@ -31,6 +32,7 @@ class _Controller:
 @dataclass
 class _Settings:
     in_flight: int = 8
+    scope = ScopeSettings()
 
 
 class _Domain(MemoryDirectory):
