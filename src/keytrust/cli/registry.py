@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keytrust.cli import registry_admin, registry_apps, registry_views
+from keytrust.cli import registry_admin, registry_apps, registry_totp, registry_views
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, settings
 from keytrust.cli.output import counting, err, out, print_json, safe, table
@@ -21,6 +21,7 @@ _SHOWN = 20
 
 app = typer.Typer(no_args_is_help=True, help="The self-hosted key registration service.")
 app.add_typer(registry_apps.app, name="app")
+app.command("totp")(registry_totp.totp)
 app.command("users")(registry_views.users)
 app.command("devices")(registry_views.devices)
 app.command("keys")(registry_views.keys)

@@ -74,6 +74,42 @@ class Device:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pem)
 
+    def sign_in(
+        self, service: str, tenant: str, user: str, password: str, code: str, *, ca_file: Path | None = None
+    ) -> str:
+        """Get the token that registers a key from a registry at which users sign in.
+
+        Args:
+            service: The registration service's root URL.
+            tenant: The tenant's name or id.
+            user: userPrincipalName.
+            password: Of Active Directory.
+            code: What the user's authenticator app shows.
+            ca_file: The only certificate authorities to trust; None for the system's.
+
+        Raises:
+            CloudError: no service, no answer, or a refusal.
+        """
+        with _client(service, ca_file) as client:
+            document = _document(client, service, tenant)
+            oauth = _object(document, "AuthenticationService", "OAuth2")
+            endpoint = oauth.get("TokenEndpoint")
+            if not isinstance(endpoint, str) or origin(root_url(endpoint)) != origin(root_url(service)):
+                raise diagnosis.unusable(root_url(service), "does not offer a sign-in of its own")
+            form = {
+                "grant_type": "password",
+                "username": user,
+                "password": password,
+                "otp": code,
+                "device_id": str(self.device_id),
+                "resource": _provisioning(document, root_url(service))[1],
+            }
+            answer = _exchange(client, client.build_request("POST", endpoint, data=form))
+        try:
+            return fields.text(answer.get("access_token"), 16 * 1024)
+        except ValueError as error:
+            raise CloudError(f"the service's answer {error}", not_done=_NOT_DONE, remedy="look at its log") from None
+
     def register(self, service: str, tenant: str, token: str, *, ca_file: Path | None = None) -> RegisteredDeviceKey:
         """Find the key provisioning service by discovery and register the key there.
 
@@ -117,16 +153,32 @@ def _client(service: str, ca_file: Path | None) -> httpx.Client:
 
 
 def _discover(client: httpx.Client, service: str, tenant: str) -> tuple[httpx.URL, str]:
+    return _provisioning(_document(client, service, tenant), root_url(service))
+
+
+def _document(client: httpx.Client, service: str, tenant: str) -> dict[str, object]:
     root = root_url(service)
     url = root.copy_with(path=f"{root.path.rstrip('/')}/{tenant}/Discover", query=b"api-version=1.9")
-    found = _exchange(client, client.build_request("GET", url)).get("KeyProvisioningService")
+    return _exchange(client, client.build_request("GET", url))
+
+
+def _object(document: dict[str, object], *names: str) -> dict[str, object]:
+    """An object within an object; empty if there is none."""
+    found: object = document
+    for name in names:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _provisioning(document: dict[str, object], root: httpx.URL) -> tuple[httpx.URL, str]:
+    found = document.get("KeyProvisioningService")
     endpoint = found.get("KeyProvisionEndpoint") if isinstance(found, dict) else None
     resource = found.get("KeyProvisionResourceId") if isinstance(found, dict) else None
     if not isinstance(endpoint, str) or not isinstance(resource, str):
-        raise diagnosis.unusable(url, "does not offer a key provisioning service")
+        raise diagnosis.unusable(root, "does not offer a key provisioning service")
     target = root_url(endpoint)
     if root.scheme != target.scheme or (urlsplit(endpoint).hostname != root.host and origin(target) != origin(root)):
-        raise diagnosis.unusable(url, "points to another host for key provisioning")
+        raise diagnosis.unusable(root, "points to another host for key provisioning")
     return httpx.URL(endpoint), resource
 
 
@@ -155,8 +207,8 @@ def _exchange(client: httpx.Client, request: httpx.Request) -> dict[str, object]
 
 
 def _refused(response: httpx.Response, content: object) -> CloudError:
-    message = content.get("message") if isinstance(content, dict) else None
-    code = content.get("code") if isinstance(content, dict) else None
+    given = content if isinstance(content, dict) else {}
+    message, code = given.get("message", given.get("error_description")), given.get("code", given.get("error"))
     why = f": {diagnosis.printable(message, 300)}" if isinstance(message, str) else ""
     return CloudError(
         f"the registration service answered {response.status_code}{why}",

@@ -34,12 +34,8 @@ def connect(settings: DirectorySettings, server: str, cache: Path | None) -> Sim
     Raises:
         DirectoryError: it could not be reached, verified or signed in to; says which and what to do.
     """
-    scheme = "ldaps" if settings.security is Security.LDAPS else "ldap"
-    connection = ldap.initialize(f"{scheme}://{server}", bytes_mode=False)
+    connection = protected(settings, server)
     try:
-        _set_options(connection, settings)
-        if settings.security is Security.STARTTLS:
-            connection.start_tls_s()
         if cache is None:
             connection.simple_bind_s(settings.principal, read_password(settings))
         else:
@@ -51,6 +47,24 @@ def connect(settings: DirectorySettings, server: str, cache: Path | None) -> Sim
     except DirectoryError:
         connection.unbind_ext()
         raise
+    return connection
+
+
+def protected(settings: DirectorySettings, server: str) -> SimpleLDAPObject:
+    """A connection on which nobody has signed in yet. With TLS the server is verified before or with the first request.
+
+    Raises:
+        DirectoryError: StartTLS failed, which is when a server of that kind is first talked to.
+    """
+    scheme = "ldaps" if settings.security is Security.LDAPS else "ldap"
+    connection = ldap.initialize(f"{scheme}://{server}", bytes_mode=False)
+    try:
+        _set_options(connection, settings)
+        if settings.security is Security.STARTTLS:
+            connection.start_tls_s()
+    except ldap.LDAPError as error:
+        connection.unbind_ext()
+        raise connection_fault(error, server, settings) from error
     return connection
 
 

@@ -1,7 +1,8 @@
-"""The routes by which applications get tokens: OpenID discovery, the key set, the token endpoint."""
+"""The routes by which applications and users get tokens: OpenID discovery, the key set, the token endpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -12,6 +13,8 @@ from keytrust.registry import clock, discovery, schemas, token_requests
 from keytrust.registry.bodies import BodyIncompleteError, BodyTooLargeError, bounded_body
 from keytrust.registry.context import Context, client_request_id, peer, request_id
 from keytrust.registry.limits import TooManyTries
+from keytrust.registry.sealing import Sealer
+from keytrust.registry.sign_in import SignIn
 from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.token_requests import TokenRequest, TokenRequestError
 
@@ -22,7 +25,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         401: "the application is not who it says",
         404: "no such tenant",
         413: "the body is too large",
-        429: "too many failed tries from this address",
+        429: "too many failed tries from this address, or for this account",
+        503: "neither the database nor, for a user, a domain controller may be missing",
     }.items()
 }
 _FORM = {
@@ -37,6 +41,11 @@ _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 def router(context: Context, keys: SigningKeys) -> APIRouter:
     """The routes, bound to one registry that signs tokens."""
     routes = APIRouter(tags=["tokens"], responses=_ERRORS)
+    offered = context.settings.sign_in
+    directory = context.settings.signing_keys
+    sign_in = None
+    if offered is not None and directory is not None:
+        sign_in = SignIn(context, offered, keys, Sealer(directory))
 
     @routes.get("/{tenant}/.well-known/openid-configuration")
     @routes.get("/{tenant}/v2.0/.well-known/openid-configuration")
@@ -48,6 +57,7 @@ def router(context: Context, keys: SigningKeys) -> APIRouter:
             "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
             "token_endpoint": f"{base}/oauth2/v2.0/token",
             "jwks_uri": f"{base}/discovery/v2.0/keys",
+            "grant_types_supported": ["client_credentials", *(["password"] if sign_in is not None else [])],
             "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic", "private_key_jwt"],
             "response_types_supported": ["token"],
             "subject_types_supported": ["pairwise"],
@@ -60,9 +70,10 @@ def router(context: Context, keys: SigningKeys) -> APIRouter:
         _tenant(context, tenant)
         return keys.key_set()
 
+    @routes.post("/{tenant}/oauth2/token", response_model=schemas.TokenAnswer, openapi_extra=_FORM)
     @routes.post("/{tenant}/oauth2/v2.0/token", response_model=schemas.TokenAnswer, openapi_extra=_FORM)
     async def token(request: Request, tenant: str) -> JSONResponse:
-        """A token for an application (client credentials)."""
+        """A token for an application (client credentials) or, where it is offered, a user on a device (password)."""
         names = {_tenant(context, tenant), tenant, context.settings.tenant_name}
         try:
             body = await bounded_body(request, token_requests.MAX_BODY)
@@ -70,8 +81,15 @@ def router(context: Context, keys: SigningKeys) -> APIRouter:
             raise TokenRequestError(413, "invalid_request", 900144, str(error)) from None
         except BodyIncompleteError as error:
             raise TokenRequestError(400, "invalid_request", 900144, str(error)) from None
+        form = token_requests.parse_form(body, request.headers.get("authorization"))
+        if sign_in is not None and form.get("grant_type") == "password":
+            resources = {context.settings.key_provision_resource}
+            answer = await run_in_threadpool(
+                _signed_in, context, sign_in, peer(request), form, resources, request_id(request)
+            )
+            return JSONResponse(answer, headers=_NO_STORE)
         asked = TokenRequest(
-            form=token_requests.parse_form(body, request.headers.get("authorization")),
+            form=form,
             endpoints=_endpoints(context, request, names),
             resources={context.settings.graph_resource, context.settings.url, context.base_url(request)},
         )
@@ -99,14 +117,28 @@ def refusal(request: Request, error: TokenRequestError, at: int) -> JSONResponse
 
 def _answer(context: Context, keys: SigningKeys, address: str, asked: TokenRequest) -> dict[str, object]:
     account = f"application {asked.form.get('client_id', '')}"
-    try:
-        context.limits.count_guess(address, account)
-    except TooManyTries as error:
-        raise TokenRequestError(429, "temporarily_unavailable", 90055, str(error), error.seconds) from None
+    _count_guess(context, address, account)
     with context.database.read() as connection:
         application = token_requests.check(asked, connection)
     context.limits.forgive_guess(address, account)
     return token_requests.issue(application, context.settings, keys)
+
+
+def _signed_in(
+    context: Context, sign_in: SignIn, address: str, form: Mapping[str, str], resources: set[str], request_id: str
+) -> dict[str, object]:
+    account = f"user {form.get('username', '')}"
+    _count_guess(context, address, account)
+    answer = sign_in.token(form, resources, request_id)
+    context.limits.forgive_guess(address, account)
+    return answer
+
+
+def _count_guess(context: Context, address: str, account: str) -> None:
+    try:
+        context.limits.count_guess(address, account)
+    except TooManyTries as error:
+        raise TokenRequestError(429, "temporarily_unavailable", 90055, str(error), error.seconds) from None
 
 
 def _endpoints(context: Context, request: Request, tenants: set[str]) -> set[str]:

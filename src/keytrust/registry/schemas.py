@@ -114,11 +114,16 @@ class Health(BaseModel):
 
 
 class TokenForm(BaseModel):
-    """RFC 6749, 4.4.2: what an application sends."""
+    """What an application sends (RFC 6749, 4.4.2), or a device for its user (4.3.2, with a second factor)."""
 
-    grant_type: Literal["client_credentials"]
-    client_id: str
-    scope: str
+    grant_type: Literal["client_credentials", "password"]
+    client_id: str | None = None
+    scope: str | None = None
+    resource: str | None = None
+    username: str | None = None
+    password: str | None = None
+    otp: str | None = None
+    device_id: str | None = None
     client_secret: str | None = None
     client_assertion_type: str | None = None
     client_assertion: str | None = None

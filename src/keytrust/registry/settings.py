@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from keytrust.cloud.origin import is_loopback
+from keytrust.directory.settings import Auth, DirectorySettings, HostName, Security
 
 
 class TrustedIssuer(BaseModel):
@@ -42,6 +43,32 @@ class TrustedIssuer(BaseModel):
         return self
 
 
+class SignInSettings(BaseModel):
+    """The embedded sign-in: users prove themselves by their Active Directory password and a second factor.
+
+    Attributes:
+        servers: Host names of domain controllers, asked in this order.
+        security: ``ldaps`` or ``starttls``.
+        ca_file: Trust anchors for their certificates; the machine's own if None.
+        timeout: Seconds to wait for one answer.
+        issuer_name: What authenticator apps call the registry.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    servers: tuple[HostName, ...] = Field(min_length=1)
+    security: Literal[Security.LDAPS, Security.STARTTLS] = Security.LDAPS
+    ca_file: Path | None = None
+    timeout: float = Field(default=10.0, gt=0, le=120)
+    issuer_name: str = Field(default="keytrust", pattern=r"^[^:\x00-\x1f]{1,64}$")
+
+    @property
+    def directory(self) -> DirectorySettings:
+        """How to reach the domain controllers; nobody signs in but the users."""
+        given = {"servers": self.servers, "security": self.security, "ca_file": self.ca_file, "timeout": self.timeout}
+        return DirectorySettings.model_validate({**given, "auth": Auth.CCACHE})
+
+
 class RegistrySettings(BaseModel):
     """Settings of one registry.
 
@@ -58,6 +85,7 @@ class RegistrySettings(BaseModel):
         issuers: Whose tokens are accepted.
         signing_keys: A private directory for the keys that sign the registry's own tokens; with it the registry issues
             tokens to the applications entered in it (OAuth 2.0 client credentials).
+        sign_in: The embedded sign-in of users; None for a site whose users get their tokens from ``issuers``.
         mfa_max_age: How old the second factor may be at registration, seconds.
         leeway: Accepted difference of clocks, seconds.
         failures_per_minute: How many refused tokens and wrong secrets one client address may send in a minute before
@@ -84,6 +112,7 @@ class RegistrySettings(BaseModel):
     tenant_name: str = Field(default="keytrust.local", pattern=r"^[A-Za-z0-9.-]{1,253}$")
     issuers: tuple[TrustedIssuer, ...] = ()
     signing_keys: Path | None = None
+    sign_in: SignInSettings | None = None
     mfa_max_age: float = Field(default=600.0, gt=0, le=86_400)
     leeway: float = Field(default=30.0, ge=0, le=600)
     failures_per_minute: int = Field(default=30, ge=0, le=100_000)
@@ -94,6 +123,12 @@ class RegistrySettings(BaseModel):
     notification_hosts: tuple[str, ...] = ("localhost", "127.0.0.0/8", "::1")
     notification_ca_file: Path | None = None
     log_requests: bool = True
+
+    @model_validator(mode="after")
+    def _sign_in_has_keys(self) -> Self:
+        if self.sign_in is not None and self.signing_keys is None:
+            raise ValueError("sign_in needs signing_keys, for the tokens that it issues")
+        return self
 
     @property
     def url(self) -> str:

@@ -79,7 +79,7 @@ class TokenVerifier:
 
     Args:
         settings: Whose tokens are accepted.
-        own_keys: The keys that sign the registry's own tokens, which may not register keys.
+        own_keys: The keys that sign the registry's own tokens, which register keys only if users sign in here.
     """
 
     def __init__(self, settings: RegistrySettings, own_keys: PublicKeys | None = None) -> None:
@@ -88,7 +88,9 @@ class TokenVerifier:
             each.issuer: _Issuer(KeySet(each), each.may_register, each.may_call_graph) for each in settings.issuers
         }
         if own_keys is not None:
-            self._issuers[settings.token_issuer] = _Issuer(own_keys, may_register=False, may_call_graph=True)
+            self._issuers[settings.token_issuer] = _Issuer(
+                own_keys, may_register=settings.sign_in is not None, may_call_graph=True
+            )
 
     def verify(self, authorization: str | None, *, audience: str, purpose: Purpose) -> Claims:
         """The claims of the token in an ``Authorization`` header.

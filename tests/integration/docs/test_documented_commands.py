@@ -26,7 +26,7 @@ from keytrust.cloud.settings import CloudSettings, NotificationSettings
 from keytrust.config import Settings, SigninSettings, StoreSettings
 from keytrust.directory.settings import DirectorySettings, ScopeSettings
 from keytrust.lab import Lab, LabUser
-from keytrust.registry.settings import RegistrySettings, TrustedIssuer
+from keytrust.registry.settings import RegistrySettings, SignInSettings, TrustedIssuer
 from keytrust.service.settings import ServiceSettings
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import ConflictCode, RefusalCode
@@ -123,6 +123,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "signin": SigninSettings,
     "registry": RegistrySettings,
     "registry.issuers": TrustedIssuer,
+    "registry.sign_in": SignInSettings,
 }
 
 
