@@ -1,4 +1,4 @@
-"""A population of any size in wire forms: Graph JSON pages and LDAP entries, made once into a file and played from it."""
+"""A population of any size in wire forms, made once into a file and played from it: Graph JSON pages, LDAP entries."""
 
 from __future__ import annotations
 
@@ -100,9 +100,7 @@ def _person(number: int) -> tuple[dict[str, object], str, dict[str, list[bytes]]
         "onPremisesDomainName": "corp.example",
         "onPremisesSamAccountName": name,
         "onPremisesSyncEnabled": True,
-        "deviceKeys": [
-            {"deviceId": str(device), "keyType": "NGC", "keyMaterial": base64.b64encode(material).decode()}
-        ],
+        "deviceKeys": [{"deviceId": str(device), "keyType": "NGC", "keyMaterial": base64.b64encode(material).decode()}],
     }
     value = attribute_text(build(material, device_id=device, created=NOW, dialect=Dialect.ENTRA), dn)
     entry = {
