@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from collections.abc import Iterable
 
 import httpx
 import jwt
 
 from keytrust.cloud import strict_json
-from keytrust.registry.settings import TrustedIssuer
+from keytrust.cloud.transport import tls_context
+from keytrust.errors import KeytrustError
+from keytrust.registry.settings import TrustedIssuer, is_protected
 
 _MAX_KEY_SET = 256 * 1024
 _RELOAD_SECONDS = 5.0
+_FRESH_SECONDS = 3600.0
+"""How long keys are used before they are looked up again: one that was withdrawn must not be good for ever."""
+_STALE_SECONDS = 86_400.0
+"""How long they are used when that fails."""
 _MIN_RSA_BITS = 2048
 
 
@@ -26,30 +34,40 @@ class KeySet:
     def __init__(self, issuer: TrustedIssuer) -> None:
         self._issuer = issuer
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._tried: float | None = None
-        self._failure: str | None = "not loaded yet"
+        self._tried = self._loaded = -math.inf
+        self._failure = "not loaded yet"
         self._lock = threading.Lock()
 
     def find(self, kid: str) -> jwt.PyJWK | None:
         """The key with this id; None if the issuer has none.
 
         Raises:
-            KeySetUnavailable: the key set has never been loaded and cannot be loaded now.
+            KeySetUnavailable: the keys have never been loaded, or not for a day, and cannot be loaded now.
         """
+        age = time.monotonic() - self._loaded
         key = self._keys.get(kid)
-        if key is not None:
+        if key is not None and age < _FRESH_SECONDS:
             return key
-        with self._lock:
-            # Unknown ids are cheap to send; they must not make us fetch the key set every time, nor wait for it.
-            if self._tried is None or time.monotonic() - self._tried >= _RELOAD_SECONDS:
-                try:
-                    self._keys, self._failure = self._load(), None
-                except (OSError, ValueError, httpx.HTTPError) as error:
-                    self._failure = str(error)  # the keys of before, if there are any, stay in force
-                self._tried = time.monotonic()
-            if self._failure is not None and not self._keys:
-                raise KeySetUnavailable(self._failure)
+        # While one request looks the keys up, others go on with the known ones; only for an unknown key they wait.
+        if self._lock.acquire(blocking=key is None or age >= _STALE_SECONDS):
+            try:
+                self._reload_if_due()
+            finally:
+                self._lock.release()
+        if time.monotonic() - self._loaded >= _STALE_SECONDS:
+            raise KeySetUnavailable(self._failure)
         return self._keys.get(kid)
+
+    def _reload_if_due(self) -> None:
+        # Unknown ids are cheap to send; they must not make us fetch the key set every time.
+        now = time.monotonic()
+        if now - self._tried < _RELOAD_SECONDS:
+            return
+        self._tried = now
+        try:
+            self._keys, self._loaded = self._load(), now
+        except (OSError, ValueError, httpx.HTTPError, KeytrustError) as error:
+            self._failure = str(error)  # the keys of before, if there are any, stay in force
 
     def _load(self) -> dict[str, jwt.PyJWK]:
         content = strict_json.loads(self._fetch())
@@ -67,20 +85,37 @@ class KeySet:
         return keys
 
     def _fetch(self) -> bytes:
-        if self._issuer.jwks_file is not None:
-            with self._issuer.jwks_file.open("rb") as file:
-                data = file.read(_MAX_KEY_SET + 1)
-        else:
-            data = b""
-            with httpx.stream("GET", self._issuer.jwks_url or "", timeout=10.0) as response:
-                response.raise_for_status()
-                for chunk in response.iter_bytes():
-                    data += chunk
-                    if len(data) > _MAX_KEY_SET:
-                        break
+        issuer = self._issuer
+        if issuer.jwks_file is not None:
+            with issuer.jwks_file.open("rb") as file:
+                return _bounded([file.read(_MAX_KEY_SET + 1)])
+        with httpx.Client(verify=tls_context(issuer.ca_file), timeout=10.0, trust_env=False) as client:
+            return _get(client, issuer.jwks_url or self._discover(client, issuer.discovery_url or ""))
+
+    def _discover(self, client: httpx.Client, url: str) -> str:
+        """Where the keys are (OpenID Connect Discovery 1.0, 4.3: the document must name this very issuer)."""
+        document = strict_json.loads(_get(client, url))
+        if not isinstance(document, dict) or document.get("issuer") != self._issuer.issuer:
+            raise ValueError("the discovery document is not this issuer's")
+        keys = document.get("jwks_uri")
+        if not isinstance(keys, str) or not is_protected(keys):
+            raise ValueError("the discovery document names no protected jwks_uri")
+        return keys
+
+
+def _get(client: httpx.Client, url: str) -> bytes:
+    with client.stream("GET", url, headers={"Accept": "application/json"}) as response:
+        response.raise_for_status()
+        return _bounded(response.iter_bytes())
+
+
+def _bounded(chunks: Iterable[bytes]) -> bytes:
+    data = b""
+    for chunk in chunks:
+        data += chunk
         if len(data) > _MAX_KEY_SET:
             raise ValueError("it is too large")
-        return data
+    return data
 
 
 def _is_strong(key: jwt.PyJWK) -> bool:

@@ -17,9 +17,11 @@ class TrustedIssuer(BaseModel):
     """Whose tokens are accepted, and for what.
 
     Attributes:
-        issuer: The exact ``iss``.
+        issuer: The exact ``iss``. Without a key set it is a URL (https, or loopback) at which OpenID Connect Discovery
+            tells where the keys are.
         jwks_file: Its public keys as a JSON Web Key Set on this host; read again when it changes.
         jwks_url: Or where it publishes them (https, or loopback).
+        ca_file: Trust anchors for its server; the machine's own if None.
         may_register: Whether its tokens may register keys.
         may_call_graph: Whether its tokens may read (and, with the role, administer) the directory.
     """
@@ -29,18 +31,36 @@ class TrustedIssuer(BaseModel):
     issuer: str = Field(min_length=1, max_length=2048)
     jwks_file: Path | None = None
     jwks_url: str | None = None
+    ca_file: Path | None = None
     may_register: bool = True
     may_call_graph: bool = True
 
+    @property
+    def discovery_url(self) -> str | None:
+        """Where its OpenID Connect Discovery document is; None if its keys are named."""
+        if self.jwks_file is not None or self.jwks_url is not None:
+            return None
+        return self.issuer.rstrip("/") + "/.well-known/openid-configuration"
+
     @model_validator(mode="after")
     def _one_key_set(self) -> Self:
-        if (self.jwks_file is None) == (self.jwks_url is None):
-            raise ValueError("give either jwks_file or jwks_url")
-        if self.jwks_url is not None:
-            url = urlsplit(self.jwks_url)
-            if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
-                raise ValueError("jwks_url must be https, or http on a loopback address")
+        if self.jwks_file is not None and self.jwks_url is not None:
+            raise ValueError("give jwks_file or jwks_url, or neither for OpenID Connect Discovery")
+        if self.jwks_url is not None and not is_protected(self.jwks_url):
+            raise ValueError("jwks_url must be https, or http on a loopback address")
+        if self.discovery_url is not None and not is_protected(self.discovery_url):
+            raise ValueError("without jwks_file or jwks_url the issuer must be an https URL, or http on loopback")
         return self
+
+
+def is_protected(url: str) -> bool:
+    """Whether what is read from a URL is what its owner wrote there: https, or http that stays on this host."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
 class SignInSettings(BaseModel):

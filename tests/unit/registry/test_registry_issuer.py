@@ -159,6 +159,8 @@ def test_key_sets_come_from_one_place_and_not_in_clear_text_from_elsewhere(tmp_p
     with pytest.raises(ValidationError):
         TrustedIssuer(issuer="x")
     with pytest.raises(ValidationError):
+        TrustedIssuer(issuer="http://issuer.example")
+    with pytest.raises(ValidationError):
         TrustedIssuer(issuer="x", jwks_url="https://issuer.example/keys", jwks_file=tmp_path)
 
 
