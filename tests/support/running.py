@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from tests.support.site import toml
 
-from keytrust import config
+from keytrust.config import Settings, load
 from keytrust.credential import Dialect, attribute_text, build, rsa1_from_key
 from keytrust.device import Device
 from keytrust.device.device import RegisteredDeviceKey
@@ -136,13 +137,26 @@ class RunningService:
             env={**os.environ, "COLUMNS": "200"},
         )
 
+    def twin(self, folder: Path) -> RunningService:
+        """A second instance on the same store and registry, not started yet."""
+        folder.mkdir()
+        (folder / "token").write_bytes((self.folder / "token").read_bytes())
+        return replace(self, folder=folder, _process=None, _registered={})
+
+    def is_writer(self) -> bool:
+        """Whether it has the lease, as far as it says itself."""
+        last = [each for kind in ("lease-gained", "lease-lost", "lease-released") for each in self.events(kind)]
+        own = [each for each in last if f"process {self.process.pid})" in each["holder"]]
+        return self.process.poll() is None and bool(own) and max(own, key=_time)["event"] == "lease-gained"
+
     # -- what people and programs do ----------------------------------------------------------------------------
 
-    def enrol(self, user: LabUser) -> LabUser:
-        """Make the account known to the registry."""
+    def enrol(self, *users: LabUser) -> LabUser:
+        """Make accounts known to the registry; returns the first."""
         with Domain(self.settings.need_directory()) as domain, closing(self._database()) as database:
-            import_users(database, list(imported([domain.find(user.sam)], domain.name)), complete=False)
-        return user
+            accounts = [domain.find(user.sam) for user in users]
+            import_users(database, list(imported(accounts, domain.name)), complete=False)
+        return users[0]
 
     def upn(self, user: LabUser) -> str:
         return f"{user.sam}@{self.lab.spec.domain}"
@@ -158,6 +172,10 @@ class RunningService:
         done = device.register(self.url, self.registry.tenant_name, token)
         self._registered.setdefault(user.sam, []).append(done)
         return device.private_key
+
+    @staticmethod
+    def key_id(key: RSAPrivateKey) -> bytes:
+        return hashlib.sha256(rsa1_from_key(key.public_key())).digest()
 
     def revoke(self, user: LabUser) -> None:
         """All of the user's keys are revoked."""
@@ -185,8 +203,8 @@ class RunningService:
     # -- what there is to see -----------------------------------------------------------------------------------
 
     @property
-    def settings(self) -> config.Settings:
-        return config.load(self.lab.spec.config)
+    def settings(self) -> Settings:
+        return load(self.lab.spec.config)
 
     def account(self, user: LabUser) -> Account:
         with Domain(self.settings.need_directory()) as domain:
@@ -230,3 +248,7 @@ class RunningService:
 
     def _database(self) -> Database:
         return Database.open(self.registry.database_url)
+
+
+def _time(event: dict[str, Any]) -> str:
+    return str(event["timestamp"])

@@ -1,0 +1,178 @@
+"""``kill -9`` at random moments while keys come and go, on SQLite and on PostgreSQL; then both sides are compared."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from tests.support.postgres import postgres_server
+from tests.support.running import RunningService
+
+from bench.result import BenchResult
+from bench.site import bench_lab
+from keytrust.credential import KeyCredentialLink
+from keytrust.directory.domain import Domain
+from keytrust.lab import Lab, LabUser
+from keytrust.store.database import open_store
+from keytrust.sync.journal import Journal, Outcome
+from keytrust.sync.model import Action
+
+USERS = 60
+KILLS = int(os.environ.get("KEYTRUST_BENCH_KILLS", "200"))
+
+
+@dataclass
+class Wrongs:
+    """What must not be, counted."""
+
+    missing: int = 0
+    surplus: int = 0
+    foreign_touched: int = 0
+    unjournaled: int = 0
+    twice: int = 0
+    chain: str = ""
+
+    def total(self) -> int:
+        return self.missing + self.surplus + self.foreign_touched + self.unjournaled + self.twice + bool(self.chain)
+
+
+@dataclass
+class Traffic:
+    """Keys that come and go while the service is killed again and again; remembers what is registered."""
+
+    service: RunningService
+    users: list[LabUser]
+    seconds_between: float = 0.15
+    registered: dict[str, list[RSAPrivateKey]] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        failed: list[BaseException] = []
+
+        def flow() -> None:
+            try:
+                while not self._stop.wait(self.seconds_between * random.uniform(0.2, 1.8)):
+                    self._something_happens()
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=flow)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+        if failed:
+            raise failed[0]
+
+    def _something_happens(self) -> None:
+        user = random.choice(self.users)
+        if self.registered.get(user.sam) and random.random() < 0.3:
+            del self.registered[user.sam]
+            self.service.revoke(user)
+        else:
+            self.registered.setdefault(user.sam, []).append(self.service.register(user))
+
+
+def run() -> list[BenchResult]:
+    """Measure both databases."""
+    results = []
+    with bench_lab() as lab, postgres_server() as postgres:
+        for database in ("sqlite", "postgresql"):
+            with tempfile.TemporaryDirectory() as folder, postgres.database() as url:
+                store = url if database == "postgresql" else None
+                began = time.monotonic()
+                wrongs, writes = crash(lab, Path(folder), store, KILLS)
+                results += [
+                    BenchResult.at_most(f"crash.{database}_wrongs", wrongs.total(), "wrongs", 0),
+                    BenchResult(f"crash.{database}_kills", KILLS, "kills"),
+                    BenchResult(f"crash.{database}_writes", writes, "writes"),
+                    BenchResult(f"crash.{database}_seconds", time.monotonic() - began, "s"),
+                ]
+                if wrongs.total():
+                    print(wrongs)
+    return results
+
+
+NO_LIMITS = {"policy": {"removal_limit_per_day": 100_000, "removal_share_per_day": 1.0, "removal_share": 1.0}}
+
+
+def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = USERS) -> tuple[Wrongs, int]:
+    """Kill so often; returns what is wrong afterwards, and how many writes the journal shows."""
+    users = [LabUser(f"c{secrets.token_hex(4)}") for _ in range(people)]
+    lab.add_users(users)
+    try:
+        with RunningService.beside_a_registry(lab, folder, store) as service:
+            service.extra = NO_LIMITS
+            service.enrol(*users)
+            planted = {user.sam: service.plant(user).encode() for user in users[::10]}
+            service.start()
+            traffic = Traffic(service, users)
+            with traffic.flowing():
+                for _ in range(kills):
+                    time.sleep(random.uniform(0.0, 1.5) if random.random() < 0.5 else random.uniform(1.5, 3.0))
+                    service.kill()
+                    service.start(wait=False)
+            return settled(service, users, traffic, planted)
+    finally:
+        lab.delete_users(users)
+
+
+def settled(
+    service: RunningService, users: list[LabUser], traffic: Traffic, planted: dict[str, bytes]
+) -> tuple[Wrongs, int]:
+    """What is wrong when everything has had time to come to rest."""
+    deadline = time.monotonic() + 60
+    while True:
+        wrongs = compare(service, users, traffic, planted)
+        if not wrongs.total() or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    service.stop()
+    engine = open_store(service.store)
+    journal = Journal(engine)
+    entries = journal.entries()
+    try:
+        journal.verify()
+    except Exception as error:
+        wrongs.chain = str(error)
+    on: set[tuple[bytes, bytes]] = set()
+    for entry in entries:
+        if entry.outcome is Outcome.CONFIRMED:
+            key = (entry.change.account.guid, entry.change.key_id)
+            wrongs.twice += entry.change.action is Action.ADD and key in on
+            (on.add if entry.change.action is Action.ADD else on.discard)(key)
+    engine.dispose()
+    return wrongs, sum(entry.outcome is Outcome.CONFIRMED for entry in entries)
+
+
+def compare(service: RunningService, users: list[LabUser], traffic: Traffic, planted: dict[str, bytes]) -> Wrongs:
+    """Both sides, value by value."""
+    wrongs = Wrongs()
+    engine = open_store(service.store)
+    journal = Journal(engine)
+    with Domain(service.settings.need_directory()) as domain:
+        accounts = {account.name: account for account in domain.accounts()}
+    for user in users:
+        account = accounts[user.sam]
+        wanted = {traffic.service.key_id(key) for key in traffic.registered.get(user.sam, [])}
+        foreign = planted.get(user.sam)
+        wrongs.foreign_touched += foreign is not None and foreign not in account.values
+        ours = [value for value in account.values if value != foreign]
+        there = [KeyCredentialLink.parse(value).credential.key_id for value in ours]
+        wrongs.missing += len(wanted - set(there))
+        wrongs.surplus += len(there) - len(wanted & set(there))
+        wrongs.unjournaled += sum(journal.wrote(account.guid, value) is None for value in ours)
+    engine.dispose()
+    return wrongs

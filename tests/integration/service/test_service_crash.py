@@ -1,0 +1,31 @@
+"""The benches ``crash`` and ``takeover``, in short: what must never be, however the process ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bench.crash import crash
+from bench.takeover import takeover
+
+from keytrust.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_killed_at_random_moments_it_loses_nothing_and_touches_nothing_of_others(
+    database: str, lab: Lab, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = request.getfixturevalue("postgres_url") if database == "postgresql" else None
+    wrongs, writes = crash(lab, tmp_path, store, kills=3, people=10)
+    assert wrongs.total() == 0, wrongs
+    assert writes > 0
+
+
+def test_when_the_writer_is_killed_or_frozen_another_takes_over_and_nothing_is_written_twice(
+    lab: Lab, tmp_path: Path, postgres_url: str
+) -> None:
+    seconds, wrongs, _ = takeover(lab, tmp_path, postgres_url, times=2)
+    assert wrongs.total() == 0, wrongs
+    assert len(seconds) == 2
