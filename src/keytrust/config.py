@@ -14,12 +14,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from keytrust.alerts.settings import AlertSettings
 from keytrust.cloud.settings import CloudSettings
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError
 from keytrust.registry.settings import RegistrySettings
 from keytrust.service.settings import ServiceSettings
 from keytrust.sync.policy import Policy
+from keytrust.web.settings import WebSettings
 
 PLACES = (Path("keytrust.toml"), Path("/etc/keytrust/keytrust.toml"))
 """Where the file is looked for when neither ``--config`` nor ``KEYTRUST_CONFIG`` names it."""
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     service: ServiceSettings = ServiceSettings()
     signin: SigninSettings = SigninSettings()
+    web: WebSettings | None = None
+    alerts: AlertSettings = AlertSettings()
     registry: RegistrySettings | None = None
 
     @classmethod

@@ -58,3 +58,7 @@ class LabError(KeytrustError):
 
 class RegistryError(KeytrustError):
     """The key registration service cannot start or cannot keep its promises."""
+
+
+class WebError(KeytrustError):
+    """Health, metrics and status cannot be served."""

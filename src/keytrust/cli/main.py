@@ -24,6 +24,7 @@ from keytrust.cli import (
     run,
     show,
     signin,
+    status,
     sync,
     undo,
 )
@@ -77,6 +78,7 @@ app.command("resume")(run.resume)
 app.command("undo")(undo.undo)
 app.command("history")(history.history)
 app.command("show")(show.show)
+app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("decode")(decode.decode)
 app.command("signin")(signin.signin)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
+from keytrust.alerts.dispatcher import alerting
 from keytrust.cli.options import Config, DomainLabel, Verbose, settings
 from keytrust.cli.output import out, safe
 from keytrust.cli.wiring import open_service
 from keytrust.service.control import set_paused
 from keytrust.service.events import log_event
+from keytrust.service.progress import under_systemd
 from keytrust.store.database import open_store
 
 Named = Annotated[
@@ -25,8 +28,15 @@ def run(domain: DomainLabel = None, config: Config = None, verbose: Verbose = Fa
     is logged as JSON lines on standard error. Several instances on one PostgreSQL store share the domains; one that
     dies is replaced within seconds.
     """
-    with open_service(settings(), only=domain) as service:
+    given = settings()
+    with open_service(given, only=domain) as service, ExitStack() as stack:
         service.events.subscribe(log_event)
+        if given.web is not None:
+            from keytrust.web.beside import pages_beside  # noqa: PLC0415 - the web framework is slow to load
+
+            stack.enter_context(pages_beside(service, service.store, given.web))
+        stack.enter_context(alerting(given.alerts, service.events.subscribe))
+        stack.enter_context(under_systemd(service))
         service.run()
 
 

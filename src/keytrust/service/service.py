@@ -85,6 +85,11 @@ class Service:
         """End soon; may be called from any thread."""
         self._stop.set()
 
+    @property
+    def store(self) -> Engine:
+        """The store it works with."""
+        return self._plant.store
+
     def wake(self) -> None:
         """The cloud has said that somebody changed: ask it now."""
         for term in list(self._terms.values()):

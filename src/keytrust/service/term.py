@@ -39,7 +39,7 @@ class Term:
         self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile")}
         self._tally = Tally(duty.domain)
         self._state = DomainState(staging=duty.settings.staging)
-        worker = Worker(duty, self._links["worker"])
+        worker = self._work = Worker(duty, self._links["worker"])
         journal = Journal(duty.store)
         self._worker = self._repeating("worker", worker.work, 1.0, 15.0)
         self._directory_feed = DirectoryFeed(
@@ -76,8 +76,8 @@ class Term:
         self._cloud.wake()
 
     def last_beat(self) -> float:
-        """When the worker last came round, by the monotonic clock: for a watchdog."""
-        return self._worker.health.beat
+        """When the worker last came round or began with a batch, by the monotonic clock: for a watchdog."""
+        return max(self._worker.health.beat, self._work.beat)
 
     # -- the parts ----------------------------------------------------------------------------------------------
 

@@ -58,6 +58,8 @@ class Worker:
         self._now = now
         self._journal = Journal(duty.store, duty.lease.fence)
         self._outcomes = Outcomes(duty, link, self._journal, now)
+        self.beat = time.monotonic()
+        """When it last began with a batch, by the monotonic clock: one call of ``work`` may take an hour."""
 
     def work(self) -> None:
         """Do everything that is due.
@@ -96,6 +98,7 @@ class Worker:
                 self._each_on_its_own_if_need_be([entry], do)
 
     def _work_on(self, entries: Sequence[Entry]) -> None:
+        self.beat = time.monotonic()
         planned = self._plan(entries)
         self._carry_out(planned, planned.changes(Action.ADD))
 
@@ -146,6 +149,7 @@ class Worker:
         while not duty.stopping():
             with duty.reading() as connection:
                 waiting = duty.worklist.due(connection, self._now(), len(entries) + BATCH, removals=True)
+            self.beat = time.monotonic()
             more = waiting[len(entries) :]
             if not more:
                 break
@@ -160,6 +164,7 @@ class Worker:
         for each in planned:
             if duty.stopping():
                 return
+            self.beat = time.monotonic()
             self._carry_out(each, each.plan.changes, decided=True)
 
     def _hold_back(self, why: str, removals: int) -> None:

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from tests.support.site import Site
 
+from keytrust.alerts.settings import AlertSettings
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.main import app
 from keytrust.cloud.settings import CloudSettings, NotificationSettings
@@ -31,6 +32,7 @@ from keytrust.service.settings import ServiceSettings
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import ConflictCode, RefusalCode
 from keytrust.sync.policy import Allow, Policy
+from keytrust.web.settings import WebSettings
 
 CONFIGURE = ROOT / "docs/configure.md"
 OPERATE = ROOT / "docs/operate.md"
@@ -120,6 +122,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "store": StoreSettings,
     "policy": Policy,
     "service": ServiceSettings,
+    "web": WebSettings,
+    "alerts": AlertSettings,
     "signin": SigninSettings,
     "registry": RegistrySettings,
     "registry.issuers": TrustedIssuer,

@@ -1,0 +1,1 @@
+"""Telling a person's systems what the service met: by webhook and by syslog."""

@@ -1,0 +1,50 @@
+"""``keytrust status``"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+
+from keytrust.cli.exits import ExitCode
+from keytrust.cli.options import Config, Json, Verbose, settings
+from keytrust.cli.output import out, print_json
+from keytrust.cli.status_view import status_view
+from keytrust.service.overview import overview_json, read_overview
+from keytrust.store.database import open_store
+
+
+def status(
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Keep showing it, until Ctrl-C.")] = False,
+    json: Json = False,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """How keytrust run fares in each domain: who writes, what waits, how fast it is, and what a person should look at.
+
+    Read from the store, so that it tells the same on every instance. Exits with 0 when every domain is kept in step
+    and nothing is held back, 3 when not.
+    """
+    store = open_store(settings().store.url)
+    try:
+        if watch and not json:
+            _watch(lambda: read_overview(store))
+            return
+        found = read_overview(store)
+    finally:
+        store.dispose()
+    if json:
+        print_json([overview_json(each) for each in found])
+    else:
+        out.print(status_view(found, verbose=verbose))
+    well = bool(found) and all(each.alive and not each.held_count for each in found)
+    raise typer.Exit(ExitCode.OK if well else ExitCode.INCOMPLETE)
+
+
+def _watch(read: Any) -> None:
+    with Live(status_view(read()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+        while True:
+            time.sleep(1.0)
+            live.update(status_view(read()), refresh=True)

@@ -1,0 +1,1 @@
+"""Health, metrics and one status page over HTTP, beside ``keytrust run``."""
