@@ -22,6 +22,7 @@ from keytrust.cli import (
     plan,
     registry,
     run,
+    setup,
     show,
     signin,
     status,
@@ -88,6 +89,7 @@ app.command("demo")(demo.demo)
 app.add_typer(cloud.app, name="cloud")
 app.add_typer(lab.app, name="lab")
 app.add_typer(registry.app, name="registry")
+app.add_typer(setup.app, name="setup")
 
 # Wrong usage exits with 2 in Click, which here means that a plan has changes.
 _usage_error = typer.BadParameter.__mro__[1]

@@ -63,6 +63,19 @@ def ticket_cache(settings: DirectorySettings) -> Iterator[Path]:
         yield cache
 
 
+@contextmanager
+def password_cache(settings: DirectorySettings, principal: str, password: str) -> Iterator[Path]:
+    """Yield a ticket cache for an account whose password was typed in; it is removed afterwards.
+
+    Raises:
+        DirectoryError: no ticket was given, with the cause and the remedy.
+    """
+    with tempfile.TemporaryDirectory(prefix="keytrust-krb5-") as private:
+        cache = Path(private) / "ccache"
+        _run(["kinit", "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password + "\n")
+        yield cache
+
+
 def environment(settings: DirectorySettings, cache: Path | None) -> dict[str, str]:
     """The environment variables by which the Kerberos library finds its configuration and the ticket cache."""
     variables = {"LC_ALL": "C"}

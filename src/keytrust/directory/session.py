@@ -96,6 +96,11 @@ class Session:
         except ldap.LDAPError:
             return
 
+    @property
+    def connection(self) -> SimpleLDAPObject:
+        """The connection itself, for changes other than of key values: see ``Editor``."""
+        return self._connection
+
     # -- reading ------------------------------------------------------------------------------------------------
 
     def controller(self) -> DomainController:

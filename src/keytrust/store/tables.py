@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in ``store/migrations``."""
 
 metadata = MetaData()
@@ -50,4 +50,36 @@ journal = Table(
     Index("journal_value_id", "value_id"),
     Index("journal_intent", "intent"),
     Index("journal_guid", "guid"),
+)
+
+setup_runs = Table(
+    "setup_runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("step", String(40), nullable=False),
+    Column("started", String(40), nullable=False),
+    Column("finished", String(40)),
+    Column("domain", String(255), nullable=False),
+    Column("server", String(255), nullable=False),
+    Column("identity", String(255), nullable=False),
+    Column("operator", String(255), nullable=False),
+    Column("undoes", String(40)),
+    Column("result", Text),
+)
+
+setup_journal = Table(
+    "setup_journal",
+    metadata,
+    # As ``journal``, with a chain of its own: other changes, by other people, of whom the service knows nothing.
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("run", String(40), ForeignKey("setup_runs.id"), nullable=False, index=True),
+    Column("at", String(40), nullable=False),
+    Column("entry", String(10), nullable=False),
+    Column("intent", BigInteger().with_variant(Integer, "sqlite")),
+    Column("change", Text),
+    Column("summary", Text),
+    Column("outcome", String(20)),
+    Column("note", Text),
+    Column("digest", LargeBinary(32), nullable=False),
+    Index("setup_journal_intent", "intent"),
 )
