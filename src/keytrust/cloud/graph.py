@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
+from keytrust.cloud.batch import AT_ONCE, BATCH_SIZE
 from keytrust.cloud.delta import Changes, follow
 from keytrust.cloud.diagnosis import unusable
 from keytrust.cloud.lookup import find
@@ -18,7 +18,7 @@ from keytrust.cloud.pages import Page, walk
 from keytrust.cloud.probe import Probe, probe
 from keytrust.cloud.replays import merge_copies
 from keytrust.cloud.retry import RetryPolicy
-from keytrust.cloud.single_users import BATCH_SIZE, Single, SingleUsers
+from keytrust.cloud.single_users import Single, SingleUsers
 from keytrust.cloud.source import CloudUser, Progress, Unknown
 from keytrust.cloud.spool import Spool
 from keytrust.cloud.subscriptions import GraphSubscriptions
@@ -85,13 +85,15 @@ class GraphSource:
     def read(self, progress: Progress | None = None) -> Iterator[CloudUser]:
         """See ``KeySource``. ``progress`` counts users as they arrive; the first user comes out after the last page.
 
+        Where users have to be asked for one by one, ``progress`` then counts these from the start.
+
         Raises:
             CloudError: the read did not complete. Nothing was yielded, unless the collection shows no keys and users
                 have to be asked for one by one.
         """
         with Spool(self.name) as spool:
             self._fetch(spool, progress)
-            yield from self._filled(spool.read())
+            yield from self._filled(spool.read(), progress)
 
     def changes(self, cursor: str | None = None) -> Changes:
         """Who changed since a cursor was given out; everybody without one.
@@ -150,26 +152,25 @@ class GraphSource:
         with self._transport() as transport:
             return probe(transport, self._root)
 
-    def _filled(self, users: Iterator[CloudUser]) -> Iterator[CloudUser]:
+    def _filled(self, users: Iterator[CloudUser], progress: Progress | None) -> Iterator[CloudUser]:
         """The users; those that the collection showed without keys are asked for one by one, as long as that helps."""
-        waiting: list[CloudUser] = []
-        with ExitStack() as stack:
-            singles: SingleUsers | None = None
-            helps = True
+        with self._transport() as transport:
+            singles = self._single_users(transport)
+            waiting: list[CloudUser] = []
+            size, asked, helps = BATCH_SIZE, 0, True  # a few first, to see whether it helps
             for user in users:
                 if not helps or user.keys != NO_KEYS_PROPERTY:
                     yield user
                     continue
                 waiting.append(user)
-                if len(waiting) == BATCH_SIZE:
-                    singles = singles or self._single_users(stack.enter_context(self._transport()))
+                if len(waiting) == size:
                     filled = list(_fill(singles, waiting))
                     helps = any(each.keys != NO_KEYS_PROPERTY for each in filled)
                     yield from filled
-                    waiting = []
-            if waiting:
-                singles = singles or self._single_users(stack.enter_context(self._transport()))
-                yield from _fill(singles, waiting)
+                    asked, size, waiting = asked + size, BATCH_SIZE * AT_ONCE * 4, []
+                    if progress is not None:
+                        progress(asked)
+            yield from _fill(singles, waiting)
 
     def _fetch(self, spool: Spool, progress: Progress | None) -> None:
         """Fetch all pages into the spool."""

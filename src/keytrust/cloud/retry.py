@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -39,10 +40,12 @@ class RetryPolicy:
 
 @dataclass(slots=True)
 class Patience:
-    """What is left of a policy's total during one read."""
+    """What is left of a policy's total during one read. Safe to use from many threads."""
 
     policy: RetryPolicy
     waited: float = field(default=0.0, init=False)
+    _sleepers: int = field(default=0, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def wait(self, attempt: int, retry_after: str | None = None) -> bool:
         """Wait after the failure of the ``attempt``-th try (from 1); False if no further try is allowed."""
@@ -53,11 +56,7 @@ class Patience:
         asked = parse_retry_after(retry_after, policy.now())
         # The server's wish is a minimum; a little more keeps a crowd from returning in the same moment.
         seconds = backoff if asked is None else asked + backoff / 4
-        if self.waited + seconds > policy.total:
-            return False
-        self.waited += seconds
-        policy.sleep(seconds)
-        return True
+        return self._sleep(seconds)
 
     def ease(self, pressure: str | None) -> None:
         """Slow down before being throttled.
@@ -72,9 +71,22 @@ class Patience:
             return
         if _PRESSURE <= share < 100:
             seconds = min(self.policy.longest, self.policy.first * 2.0 ** ((share - _PRESSURE) * 10))
-            if self.waited + seconds <= self.policy.total:
-                self.waited += seconds
-                self.policy.sleep(seconds)
+            self._sleep(seconds)
+
+    def _sleep(self, seconds: float) -> bool:
+        """Sleep if the total allows it. Threads that wait at the same time share in what that costs."""
+        with self._lock:
+            charged = seconds / (self._sleepers + 1)
+            if self.waited + charged > self.policy.total:
+                return False
+            self.waited += charged
+            self._sleepers += 1
+        try:
+            self.policy.sleep(seconds)
+        finally:
+            with self._lock:
+                self._sleepers -= 1
+        return True
 
 
 def parse_retry_after(value: str | None, now: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 from collections.abc import Container
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Self
 import httpx
 
 from keytrust.cloud import diagnosis
+from keytrust.cloud.budget import UNITS, Budget
 from keytrust.cloud.origin import is_loopback
 from keytrust.cloud.retry import TRANSIENT, Patience, RetryPolicy
 from keytrust.cloud.tokens import TokenProvider
@@ -29,6 +31,7 @@ class Limits:
         pages: The number of pages of one read.
         idle_pages: Pages in a row that bring no new user (empty and replayed pages are legal, endless ones are not).
         total_bytes: All pages of one read, which are kept in a temporary file.
+        units: Resource units that may be used in 10 seconds.
     """
 
     page_bytes: int = 64 * 2**20
@@ -36,6 +39,7 @@ class Limits:
     pages: int = 100_000
     idle_pages: int = 100
     total_bytes: int = 32 * 2**30
+    units: float = UNITS
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
@@ -63,7 +67,7 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 class Transport:
-    """The HTTP side of one read. Use as a context manager.
+    """The HTTP side of one read. Use as a context manager; requests may be made from many threads.
 
     Args:
         root: The service root, as ``root_url`` accepts it.
@@ -79,6 +83,8 @@ class Transport:
         self._tokens = tokens
         self._limits = limits
         self._patience = Patience(retry)
+        self._budget = Budget(limits.units, sleep=retry.sleep)
+        self._renewing = threading.Lock()
         self._answered = False
         self._pressure: str | None = None
         self._client = httpx.Client(
@@ -105,9 +111,15 @@ class Transport:
         """
         return self._request("GET", url, None)
 
-    def post(self, url: httpx.URL, content: bytes) -> bytes:
-        """The body of a 200 to a POST that only reads (``$batch``), so that it may be sent again. Raises as ``get``."""
-        return self._request("POST", url, content)
+    def post(self, url: httpx.URL, content: bytes, *, units: int = 1) -> bytes:
+        """The body of a 200 to a POST that only reads (``$batch``), so that it may be sent again. Raises as ``get``.
+
+        Args:
+            url: Where to.
+            content: JSON.
+            units: How many reads it holds.
+        """
+        return self._request("POST", url, content, units=units)
 
     def send(self, method: str, url: httpx.URL, content: bytes | None = None) -> bytes:
         """The body of a 2xx to a request that changes something. May be sent more than once. Raises as ``get``."""
@@ -117,8 +129,17 @@ class Transport:
         """Wait for the sake of a part of an answer, from the same patience; see ``Patience.wait``."""
         return self._patience.wait(attempt, retry_after)
 
+    def throttled(self) -> None:
+        """A part of an answer was a 429."""
+        self._budget.throttled()
+
     def _request(
-        self, method: str, url: httpx.URL, content: bytes | None, success: Container[int] = (httpx.codes.OK,)
+        self,
+        method: str,
+        url: httpx.URL,
+        content: bytes | None,
+        success: Container[int] = (httpx.codes.OK,),
+        units: int = 1,
     ) -> bytes:
         token = self._tokens.token()
         renewed = False
@@ -127,6 +148,7 @@ class Transport:
             attempt += 1
             try:
                 self._patience.ease(self._pressure)
+                self._budget.take(units)
                 response, body = self._fetch(method, url, content, token)
             except httpx.HTTPError as error:
                 # Before anything was answered, a refused connection is a wrong address rather than a restart.
@@ -137,15 +159,24 @@ class Transport:
             self._answered = True
             self._pressure = response.headers.get("x-ms-throttle-limit-percentage")
             if response.status_code in success:
+                self._budget.answered()
                 return body
             if response.status_code == httpx.codes.UNAUTHORIZED and not renewed:
                 renewed = True
                 attempt -= 1
-                token = self._tokens.renew()
+                token = self._renewed(token)
                 continue
+            if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+                self._budget.throttled()
             retry_after = response.headers.get("retry-after")
             if response.status_code not in TRANSIENT or not self._patience.wait(attempt, retry_after):
                 raise diagnosis.refused(url, response, body)
+
+    def _renewed(self, refused: str) -> str:
+        """A token in place of one that was refused: fetched once, however many threads were refused."""
+        with self._renewing:
+            current = self._tokens.token()
+            return current if current != refused else self._tokens.renew()
 
     def _fetch(self, method: str, url: httpx.URL, content: bytes | None, token: str) -> tuple[httpx.Response, bytes]:
         deadline = time.monotonic() + self._limits.page_seconds
