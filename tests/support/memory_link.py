@@ -19,6 +19,7 @@ from keytrust.service.settings import ServiceSettings
 from keytrust.store.lease import acquire
 from keytrust.sync.carrying import Place
 from keytrust.sync.policy import Policy
+from keytrust.sync.scope import EVERYBODY, Scope
 
 SID = "S-1-5-21-1-2-3"
 
@@ -32,12 +33,16 @@ class MemoryLink:
     def __init__(self, directory: MemoryDirectory) -> None:
         self.directory = directory
         self.drops = 0
+        self.in_scope = EVERYBODY
 
     def place(self, source: str) -> Place:
         return Place("corp.example", SID, "dc1.corp.example", source)
 
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]:
         return self.directory.by_guid(list(guids))
+
+    def scope(self, among: Sequence[bytes]) -> Scope:
+        return self.in_scope
 
     def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
         return self.directory.values_of(guids)

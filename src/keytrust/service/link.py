@@ -12,6 +12,7 @@ from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
 from keytrust.sync.apply import Writer
 from keytrust.sync.carrying import Place
+from keytrust.sync.scope import Scope, scope_of
 
 
 class Link:
@@ -61,6 +62,10 @@ class Link:
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]:
         """Those of these accounts that exist now."""
         return self.domain.by_guid(list(guids)) if guids else {}
+
+    def scope(self, among: Sequence[bytes]) -> Scope:
+        """Which of these accounts are in scope, as the directory has it now."""
+        return scope_of(self.domain, among)
 
     def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
         """See ``Domain``."""
@@ -125,6 +130,7 @@ class Linked(Protocol):
     def connector(self) -> str: ...
     def place(self, source: str) -> Place: ...
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]: ...
+    def scope(self, among: Sequence[bytes]) -> Scope: ...
     def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...
     def writer(self) -> Writer: ...
     def drop(self) -> None: ...

@@ -21,6 +21,7 @@ from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, c
 from keytrust.sync.model import Context, Plan
 from keytrust.sync.planner import Wrote, make_plan
 from keytrust.sync.policy import Policy
+from keytrust.sync.scope import EVERYBODY, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def plan_accounts(
     wrote: Wrote,
     dialect: Dialect,
     context: Context,
+    scope: Scope = EVERYBODY,
 ) -> Plan:
     """The whole plan's part about the targets, but for the limit on removals, which is about more than these accounts.
 
@@ -72,6 +74,7 @@ def plan_accounts(
         wrote: The journal's knowledge of what is ours.
         dialect: The form in which new values are written.
         context: Where and when.
+        scope: Which of the targets are worked on.
     """
     everybody = {**neighbours, **targets}
     plan = make_plan(
@@ -82,6 +85,7 @@ def plan_accounts(
         dialect=dialect,
         context=context,
         allow_removals=sys.maxsize,
+        scope=scope,
     )
     return replace(
         plan,

@@ -119,6 +119,7 @@ class Worker:
             wrote=self._journal.wrote,
             dialect=self._link.dialect,
             context=Context(duty.domain, duty.domain_sid, duty.source.name, datetime.now(UTC)),
+            scope=self._link.scope(list(targets)),
         )
         return Planned(by_guid, self._outcomes.without_vanishing(plan), world.users)
 

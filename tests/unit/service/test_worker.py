@@ -21,6 +21,7 @@ from keytrust.service.worklist import Priority
 from keytrust.store.database import open_store
 from keytrust.sync.journal import Journal
 from keytrust.sync.policy import Policy
+from keytrust.sync.scope import Scope
 
 PEOPLE = [f"user{number}" for number in range(40)]
 
@@ -271,3 +272,12 @@ def test_who_is_told_to_stop_sends_nothing_more_and_leaves_the_rest_on_the_list(
     assert 5 <= written < 40
     assert site.waiting >= 40 - written
     assert site.told.of("set-aside") == []
+
+
+def test_an_account_out_of_scope_gets_nothing(store: Engine) -> None:
+    site = Site(store, "alice", "bob")
+    site.link.in_scope = Scope(frozenset([guid("bob")]))
+    site.register("alice", 1)
+    site.register("bob", 2)
+    site.settle()
+    assert (site.values("alice"), site.values("bob"), site.waiting) == (0, 1, 0)
