@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -44,7 +44,12 @@ def create_app(context: Context) -> ASGIApp:
         app.include_router(oauth_api.router(context, context.signing_keys))
     _describe_security(app)
     metrics = Metrics()
-    app.add_api_route("/metrics", lambda: Response(metrics.exposition(), media_type=CONTENT_TYPE), tags=["health"])
+    app.add_api_route(
+        "/metrics",
+        lambda: Response(metrics.exposition(), media_type=CONTENT_TYPE),
+        response_class=PlainTextResponse,
+        tags=["health"],
+    )
     return RequestLog(app, log=context.settings.log_requests, metrics=metrics)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from registry_process import process
 from registry_site import DESKTOP, LAPTOP, Site, quick_material
 from sqlalchemy import update
 from typer.testing import CliRunner
@@ -27,9 +29,11 @@ from keytrust.directory.password import PasswordVerdict, check_password
 from keytrust.errors import CloudError, DirectoryError
 from keytrust.lab import Lab, LabUser
 from keytrust.registry import RegistrySettings, register_device, running
+from keytrust.registry.applications import add_application
 from keytrust.registry.audit import Origin
 from keytrust.registry.settings import SignInSettings
 from keytrust.registry.tables import totp
+from keytrust.registry.tokens import ADMINISTRATOR, READER
 from keytrust.registry.users import set_blocked
 
 pytestmark = pytest.mark.lab
@@ -211,6 +215,51 @@ def test_when_no_domain_controller_answers_nobody_is_blamed(office: Office, monk
 def test_a_device_is_told_why_it_may_not(office: Office) -> None:
     with pytest.raises(CloudError, match="wrong, or the code was used"):
         Device(LAPTOP).sign_in(office.site.url, "keytrust.local", office.alice, "wrong", office.code())
+
+
+def test_no_secret_of_a_whole_day_is_in_the_log_or_the_metrics(office: Office) -> None:
+    application, secret = add_application(office.site.database, "connector", roles=(READER, ADMINISTRATOR))
+    site = replace(office.site, settings=office.site.settings.model_copy(update={"log_requests": True}))
+    form = {"grant_type": "client_credentials", "client_id": application.id, "client_secret": str(secret)}
+    secrets = {
+        "password": PASSWORD,
+        "wrong password": "hunter2-hunter2",
+        "seed": base64.b32encode(office.secret).decode(),
+        "client secret": str(secret),
+        "basic": base64.b64encode(f"{application.id}:{secret}".encode()).decode(),
+    }
+    with process(site) as (server, serving):
+        office.site = serving
+        code = office.code()
+        refused = office.ask(password=secrets["wrong password"], otp=code)
+        token = office.ask().json()["access_token"]
+        secrets |= {"code": code, "user's token": token}
+        site_url = {"scope": f"{serving.url}/.default"}
+        url = f"{serving.url}/keytrust.local/oauth2/v2.0/token"
+        reader = httpx.post(url, data={**form, **site_url}).json()["access_token"]
+        secrets |= {"reader's token": reader, "in the query": "private-value"}
+        httpx.post(url, data={"grant_type": "client_credentials", **site_url}, auth=(application.id, str(secret)))
+        httpx.post(url, data={**form, **site_url, "client_secret": str(secret) + "x"})
+        kid = serving.post(quick_material(1), token).json()["kid"]
+        serving.post(quick_material(2), token + "x")
+        headers = {"Authorization": f"Bearer {reader}"}
+        assert httpx.get(f"{serving.url}/v1.0/users?$filter=id eq 'private-value'", headers=headers).is_success
+        methods = f"/v1.0/users/{office.alice}/authentication/windowsHelloForBusinessMethods/{kid}"
+        assert httpx.delete(serving.url + methods, headers=headers).status_code == 204
+        metrics = httpx.get(f"{serving.url}/metrics").text
+        server.send_signal(signal.SIGTERM)
+        assert server.stderr is not None
+        log = server.stderr.read()
+    assert refused.status_code == 400
+    events = [json.loads(line) for line in log.splitlines()]
+    assert [event["user"] for event in events if event["event"] == "sign-in refused"] == [office.alice]
+    assert sum(event["event"] == "request" for event in events) >= 9
+    # Six digits may be those of a time or an id: what is searched is what was said, without these.
+    numbers = {"timestamp", "request_id", "milliseconds"}
+    said = json.dumps([{name: value for name, value in event.items() if name not in numbers} for event in events])
+    assert [name for name, value in secrets.items() if value in said] == []
+    assert [name for name, value in secrets.items() if name != "code" and value in metrics] == []
+    assert office.alice not in metrics
 
 
 def test_the_domain_controller_is_asked_about_this_account_and_in_no_other_way(lab: Lab, make_user: MakeUser) -> None:
