@@ -54,8 +54,9 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
             remedy='Use keytrust sync from a timer, or a cloud of kind = "graph" or "registry".',
         )
     store = open_store(settings.store.url)
-    try:
-        yield Service(
+    with ExitStack() as stack:
+        stack.callback(store.dispose)
+        service = Service(
             Plant(
                 domains=settings.need_directories(only),
                 source=source,
@@ -65,8 +66,11 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
                 poll_seconds=settings.service.cloud_seconds(cloud.kind),
             )
         )
-    finally:
-        store.dispose()
+        if cloud.notifications is not None:
+            from keytrust.cloud.notices import noticing  # noqa: PLC0415 - the web server is slow to load
+
+            stack.enter_context(noticing(source.subscriptions(), cloud.notifications, service.wake))
+        yield service
 
 
 @contextmanager

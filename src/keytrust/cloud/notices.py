@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 
@@ -14,7 +14,6 @@ from keytrust.cloud.notification_receiver import NotificationReceiver
 from keytrust.cloud.settings import NotificationSettings
 from keytrust.cloud.subscription import SubscriptionKeeper
 from keytrust.cloud.subscriptions import SubscriptionService
-from keytrust.cloud.wakeup import Wakeup
 from keytrust.errors import ConfigError
 
 _START_SECONDS = 30.0
@@ -23,9 +22,9 @@ _STOP_SECONDS = 5
 
 @contextlib.contextmanager
 def noticing(
-    service: SubscriptionService, settings: NotificationSettings, wakeup: Wakeup
+    service: SubscriptionService, settings: NotificationSettings, wake: Callable[[], None]
 ) -> Iterator[SubscriptionKeeper]:
-    """Wake ``wakeup`` when the service says that something changed, until the block ends.
+    """Call ``wake`` when the service says that something changed, until the block ends.
 
     Notices only shorten the wait between two polls: the service may be down, refuse the subscription or lose notices,
     and all that happens is that the next poll comes at its time. The keeper's ``state`` says how it stands.
@@ -33,14 +32,14 @@ def noticing(
     Args:
         service: Where to subscribe, ``GraphSource.subscriptions()``.
         settings: Where to listen, and where the service reaches us.
-        wakeup: What the poller waits on.
+        wake: Wakes the poller, such as ``Wakeup.set``. Must not block.
 
     Raises:
         ConfigError: it is not possible to listen there.
     """
     client_state = secrets.token_urlsafe(32)
-    keeper = SubscriptionKeeper(service, settings.url, client_state, wakeup)
-    receiver = NotificationReceiver(client_state, wakeup.set, keeper.lifecycle)
+    keeper = SubscriptionKeeper(service, settings.url, client_state, wake)
+    receiver = NotificationReceiver(client_state, wake, keeper.lifecycle)
     stop = threading.Event()
     with receiving(receiver, settings):
         thread = threading.Thread(target=keeper.run, args=(stop,), name="subscription", daemon=True)

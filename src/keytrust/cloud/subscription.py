@@ -39,7 +39,7 @@ class SubscriptionKeeper:
         service: Where to subscribe.
         url: Where we receive notifications.
         client_state: The secret that the service is to send with each.
-        wakeup: Woken whenever changes may have gone by unnoticed.
+        wake: Called whenever changes may have gone by unnoticed. Must not block.
         lifetime: How long a subscription is asked for.
         utcnow: The host's clock.
         jitter: A number in [0, 1), so that many clients do not come back at once.
@@ -50,7 +50,7 @@ class SubscriptionKeeper:
         service: SubscriptionService,
         url: str,
         client_state: str,
-        wakeup: Wakeup,
+        wake: Callable[[], None],
         *,
         lifetime: timedelta = LIFETIME,
         utcnow: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -59,7 +59,7 @@ class SubscriptionKeeper:
         self._service = service
         self._url = url
         self._client_state = client_state
-        self._wakeup = wakeup
+        self._wake = wake
         self._lifetime = lifetime
         self._utcnow = utcnow
         self._jitter = jitter
@@ -76,7 +76,7 @@ class SubscriptionKeeper:
     def lifecycle(self, event: str) -> None:
         """Take up a lifecycle event. Does not block: what it calls for is done by ``run``."""
         if event == "missed":
-            self._wakeup.set()
+            self._wake()
             return
         if event == "subscriptionRemoved":
             self._lost.set()
@@ -125,7 +125,7 @@ class SubscriptionKeeper:
             if old.notification_url == self._url:
                 self._service.remove(old.id)
         made = self._service.create(self._url, self._client_state, expires)
-        self._wakeup.set()  # what changed before we were listening was announced to nobody
+        self._wake()  # what changed before we were listening was announced to nobody
         return made
 
     def _end(self) -> None:

@@ -50,7 +50,7 @@ def test_a_registration_wakes_the_poller_which_then_reads_the_key(tmp_path: Path
     with registry(tmp_path) as (site, source):
         wakeup = Wakeup()
         cursor = source.changes().cursor
-        with noticing(source.subscriptions(), at(free_port()), wakeup) as keeper:
+        with noticing(source.subscriptions(), at(free_port()), wakeup.set) as keeper:
             assert wakeup.wait(LONG)  # once, for what changed before anybody listened
             assert keeper.state.subscription is not None
             assert site.post(material(1), site.device_token()).status_code == 200
@@ -65,8 +65,8 @@ def test_several_instances_are_each_told(tmp_path: Path) -> None:
     with registry(tmp_path) as (site, source):
         one, two = Wakeup(), Wakeup()
         with (
-            noticing(source.subscriptions(), at(free_port()), one),
-            noticing(source.subscriptions(), at(free_port()), two),
+            noticing(source.subscriptions(), at(free_port()), one.set),
+            noticing(source.subscriptions(), at(free_port()), two.set),
         ):
             assert one.wait(LONG)
             assert two.wait(LONG)
@@ -80,7 +80,7 @@ def test_a_service_without_subscriptions_stops_nobody(tmp_path: Path) -> None:
         token = tmp_path / "wrong"
         token.write_text("not-a-token")
         refused = GraphSource(source.name, TokenFile(token)).subscriptions()
-        with noticing(refused, at(free_port()), Wakeup()) as keeper:
+        with noticing(refused, at(free_port()), Wakeup().set) as keeper:
             waited = threading.Event()
             for _ in range(int(LONG / 0.01)):
                 if keeper.state.fault is not None:
@@ -97,13 +97,16 @@ def test_an_address_that_cannot_be_used_is_an_error_that_says_so(tmp_path: Path)
         settings = at(taken.getsockname()[1])
         with (
             pytest.raises(ConfigError, match="cannot be received"),
-            noticing(source.subscriptions(), settings, Wakeup()),
+            noticing(source.subscriptions(), settings, Wakeup().set),
         ):
             pass
         broken = NotificationSettings(
             url="https://localhost/", port=0, certificate=tmp_path / "no", key=tmp_path / "no"
         )
-        with pytest.raises(ConfigError, match="cannot be received"), noticing(source.subscriptions(), broken, Wakeup()):
+        with (
+            pytest.raises(ConfigError, match="cannot be received"),
+            noticing(source.subscriptions(), broken, Wakeup().set),
+        ):
             pass
 
 
@@ -111,6 +114,6 @@ def test_an_error_of_the_one_who_listens_stays_what_it_is(tmp_path: Path) -> Non
     with (
         registry(tmp_path) as (_, source),
         pytest.raises(FileNotFoundError),
-        noticing(source.subscriptions(), at(free_port()), Wakeup()),
+        noticing(source.subscriptions(), at(free_port()), Wakeup().set),
     ):
         (tmp_path / "nothing").read_text()

@@ -57,7 +57,7 @@ class Service:
 
 def make(service: Service, wakeup: Wakeup | None = None, now: datetime = NOW) -> SubscriptionKeeper:
     return SubscriptionKeeper(
-        service, URL, "secret", wakeup or Wakeup(), lifetime=LIFETIME, utcnow=lambda: now, jitter=lambda: 0.0
+        service, URL, "secret", (wakeup or Wakeup()).set, lifetime=LIFETIME, utcnow=lambda: now, jitter=lambda: 0.0
     )
 
 
