@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -15,10 +14,11 @@ import ldap.filter
 from ldap.controls import LDAPControl
 
 from keytrust.credential import Dialect
+from keytrust.directory.access import Access
 from keytrust.directory.account import KEY_LINK, Account, sid_text
-from keytrust.directory.connection import connect, needs_ticket
 from keytrust.directory.controller import KEY_TRUST_LEVEL, DomainController
-from keytrust.directory.kerberos import ticket_cache
+from keytrust.directory.replicas import replicas_of
+from keytrust.directory.servers import Servers
 from keytrust.directory.session import Session
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
@@ -45,8 +45,9 @@ class Domain:
 
     def __init__(self, settings: DirectorySettings) -> None:
         self.settings = settings
-        self._cache: Path | None = None
         self._cleanup = ExitStack()
+        self._servers = Servers(settings.servers)
+        self._access = Access(settings, self._servers, self._cleanup)
         self._reader: Session | None = None
         self._reading = threading.Lock()
 
@@ -58,12 +59,14 @@ class Domain:
         """
         with ExitStack() as stack:
             self._cleanup = stack
-            self._sign_in()
-            session = stack.enter_context(self.session())
-            self._reader = session
+            self._access = Access(self.settings, self._servers, stack)
+            self._access.sign_in()
+            session = self._reader = stack.enter_context(self._first_session())
             self.controller = session.controller()
             self._check_name()
             self.sid = self._domain_sid(session)
+            if len(self._servers) == 1:
+                self._learn_servers(session)
             self._cleanup = stack.pop_all()
         return self
 
@@ -83,27 +86,15 @@ class Domain:
         return self.controller.dialect(self.settings.dialect)
 
     def session(self, search_controls: Sequence[LDAPControl] = ()) -> Session:
-        """A new connection to the first configured server that answers; ``search_controls`` go with every search.
+        """A new connection to the domain controller in use, else to the next that answers.
+
+        Args:
+            search_controls: Go with every search.
 
         Raises:
             DirectoryError: none does; one server's cause is told, or that of each.
         """
-        faults: list[DirectoryError] = []
-        for server in self.settings.servers:
-            try:
-                connection = connect(self.settings, server, self._cache)
-            except DirectoryError as error:
-                faults.append(error)
-                continue
-            return Session(connection, server, self.settings.page_size, self.settings.timeout, search_controls)
-        if len(faults) == 1:
-            raise faults[0]
-        raise DirectoryError(
-            f"None of {len(faults)} domain controllers could be used: " + " ".join(f.message for f in faults),
-            not_done="Nothing was read or changed.",
-            remedy=faults[0].remedy,
-            detail="\n".join(f.detail for f in faults),
-        )
+        return self._access.open(search_controls)
 
     def session_to(self, server: str, *, timeout: float | None = None) -> Session:
         """A new connection to this one domain controller, whether or not it is configured.
@@ -115,33 +106,46 @@ class Domain:
         Raises:
             DirectoryError: it could not be reached, verified or signed in to.
         """
-        settings = self.settings if timeout is None else self.settings.model_copy(update={"timeout": timeout})
-        return Session(connect(settings, server, self._cache), server, settings.page_size, settings.timeout)
+        return self._access.open_to(server, timeout=timeout)
 
     def writer(self) -> Session:
         """A new connection for changes, with a fresh ticket (a long run outlives its first one).
 
+        It is to the domain controller in use; when that fails, to the next one that can take what we write.
+
         Raises:
-            DirectoryError: no server answers, or the one that does cannot take what we write.
+            DirectoryError: there is none; says why of each.
         """
-        if self.controller.read_only:
-            raise DirectoryError(
-                f"{self.controller.host} is a read-only domain controller.",
-                not_done="Nothing was changed.",
-                remedy="Name a writable domain controller in servers.",
-            )
-        if not self.controller.samba and self.controller.level < KEY_TRUST_LEVEL and not self._has_attribute():
-            raise DirectoryError(
-                f"The schema of {self.name} has no {KEY_LINK}.",
-                not_done="Nothing was changed.",
-                remedy="Extend the schema to Windows Server 2016 (version 87) or later with adprep.",
-            )
-        self._sign_in()
-        return self.session()
+        self._access.sign_in()
+        return self._access.open(unfit=self._why_not_written_to)
 
     def accounts(self) -> Iterator[Account]:
-        """Every account that can be planned for, and every other object that holds a key."""
-        return self._session.accounts(self.controller.domain, PLANNED_FOR)
+        """Every account that can be planned for, and every other object that holds a key, each once.
+
+        When the domain controller fails on the way, the reading begins again at the next one.
+
+        Raises:
+            DirectoryError: they could not be read to the end at any; what was read so far is not the whole.
+        """
+        others = len(self._servers) - 1
+        seen: set[bytes] = set()
+        while True:
+            try:
+                for account in self._session.accounts(self.controller.domain, PLANNED_FOR):
+                    if others and account.guid in seen:
+                        continue
+                    if others or seen:
+                        seen.add(account.guid)
+                    yield account
+            except DirectoryError:
+                if others <= 0:
+                    raise
+                others -= 1
+                with self._reading:
+                    self._servers.failed(self._session.server)
+                    self._reopen()
+            else:
+                return
 
     def by_guid(self, guids: list[bytes]) -> dict[bytes, Account]:
         """Those of these accounts that exist now. Safe to call from several threads; survives a lost connection.
@@ -151,23 +155,37 @@ class Domain:
         """
         return self._persistently(lambda session: session.by_guid(self.controller.domain, guids))
 
-    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """The key credential values of those of these accounts that exist now. As safe to call as ``by_guid``.
+
+        Args:
+            guids: The accounts.
+            server: Ask this domain controller and no other, such as the one that was written to: others may not know
+                of the change yet.
 
         Raises:
             DirectoryError: they could not be read, even over a new connection.
         """
-        return self._persistently(lambda session: session.values_of(self.controller.domain, guids))
+        return self._persistently(lambda session: session.values_of(self.controller.domain, guids), server)
 
-    def _persistently(self, read: Callable[[Session], Found]) -> Found:
+    def _persistently(self, read: Callable[[Session], Found], server: str | None = None) -> Found:
         with self._reading:
             try:
+                if server is not None and self._session.server != server:
+                    self._reopen(server)
                 return read(self._session)
             except DirectoryError:
-                self._session.close()
-                self._sign_in()
-                self._reader = self._cleanup.enter_context(self.session())
-                return read(self._reader)
+                if server is not None and self._servers.failing(server):
+                    raise
+                self._access.sign_in()
+                self._reopen(server)
+                return read(self._session)
+
+    def _reopen(self, server: str | None = None) -> None:
+        """Read over a new connection from now on."""
+        fresh = self._access.open() if server is None else self._access.open_to(server)
+        self._session.close()
+        self._reader = self._cleanup.enter_context(fresh)
 
     def find(self, name: str) -> Account:
         """The one account with this sAMAccountName, userPrincipalName, SID or distinguished name.
@@ -211,14 +229,46 @@ class Domain:
             raise DirectoryError("The directory is not open.")
         return self._reader
 
-    def _sign_in(self) -> None:
-        if needs_ticket(self.settings):
-            self._cache = self._cleanup.enter_context(ticket_cache(self.settings))
+    def _first_session(self) -> Session:
+        """To a writable domain controller; to a read-only one when there is no other."""
+        read_only = False
 
-    def _has_attribute(self) -> bool:
-        schema = self._session.search(
-            self.controller.schema, ldap.SCOPE_ONELEVEL, f"(lDAPDisplayName={KEY_LINK})", ["cn"]
-        )
+        def unfit(session: Session) -> str:
+            nonlocal read_only
+            controller = session.controller()
+            read_only = read_only or controller.read_only
+            return _read_only(controller) if controller.read_only else ""
+
+        try:
+            return self._access.open(unfit=unfit)
+        except DirectoryError:
+            if not read_only:
+                raise
+            return self._access.open()
+
+    def _why_not_written_to(self, session: Session) -> str:
+        controller = session.controller()
+        if controller.domain.casefold() != self.controller.domain.casefold():
+            return f"{controller.host} holds {controller.domain}, not {self.controller.domain}."
+        if controller.read_only:
+            return _read_only(controller)
+        if not controller.samba and controller.level < KEY_TRUST_LEVEL and not self._has_attribute(session):
+            return (
+                f"The schema of {self.name} has no {KEY_LINK}: it has to be extended to Windows Server 2016"
+                " (version 87) or later with adprep."
+            )
+        return ""
+
+    def _learn_servers(self, session: Session) -> None:
+        """Know the domain's other writable controllers, where only one is configured."""
+        try:
+            found = replicas_of(session, self.controller.domain)
+        except DirectoryError:
+            return  # then there is nothing to fail over to, and what failed will say so
+        self._servers.learn(each.host for each in found if not each.read_only)
+
+    def _has_attribute(self, session: Session) -> bool:
+        schema = session.search(self.controller.schema, ldap.SCOPE_ONELEVEL, f"(lDAPDisplayName={KEY_LINK})", ["cn"])
         return any(True for _ in schema)
 
     def _domain_sid(self, session: Session) -> str:
@@ -231,3 +281,7 @@ class Domain:
             f"{session.server} does not show the SID of {self.controller.domain}.",
             remedy="Give the connector account Read access to the domain object.",
         )
+
+
+def _read_only(controller: DomainController) -> str:
+    return f"{controller.host} is a read-only domain controller."

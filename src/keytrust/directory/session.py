@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
@@ -19,14 +18,12 @@ from keytrust.directory.account import ATTRIBUTES, KEY_LINK, Account, Entry, fro
 from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse
 from keytrust.directory.dirsync import OID as DIRSYNC
 from keytrust.directory.dirsync import DirSyncRefusedError, DirSyncRequest, DirSyncResponse
+from keytrust.directory.ranged import is_whole, whole
 from keytrust.errors import DirectoryError
 from keytrust.interrupts import shielded
 
-_RANGED = re.compile(rf"{KEY_LINK};range=(\d+)-(\d+|\*)", re.IGNORECASE)
 _CANONICAL = {name.lower(): name for name in (*ATTRIBUTES, *ROOT_DSE)}
 _GUIDS_A_SEARCH = 50
-_MAX_VALUES = 1_000_000
-"""More values than any account can hold: a server that never ends a range is lying."""
 
 
 class Verdict(Enum):
@@ -70,8 +67,10 @@ class Session:
         page_size: int,
         timeout: float,
         search_controls: Sequence[LDAPControl] = (),
+        silent: Callable[[], None] = lambda: None,
     ) -> None:
-        """``search_controls`` go with every search."""
+        """``search_controls`` go with every search; ``silent`` is called when an answer does not come in time."""
+        self._silent = silent
         self._connection = connection
         self._search_controls = tuple(search_controls)
         self._closed = False
@@ -123,8 +122,8 @@ class Session:
         found: dict[bytes, tuple[bytes, ...]] = {}
         for either in _any_of(guids):
             for dn, entry in self.search(base, ldap.SCOPE_SUBTREE, either, ("objectGUID", KEY_LINK)):
-                whole = self._whole(dn, entry)
-                found[whole["objectGUID"][0]] = tuple(whole.get(KEY_LINK, ()))
+                complete = self._whole(dn, entry)
+                found[complete["objectGUID"][0]] = tuple(complete.get(KEY_LINK, ()))
         return found
 
     def search(
@@ -154,6 +153,8 @@ class Session:
         except ldap.NO_SUCH_OBJECT as error:
             raise DirectoryError(f"{self.server} knows no object {base}.", detail=faults.words(error)) from error
         except ldap.LDAPError as error:
+            if isinstance(error, ldap.TIMEOUT):
+                self._silent()
             raise DirectoryError(
                 f"Reading accounts from {self.server} stopped before the end: {faults.words(error)}.",
                 not_done="What was read so far is not used.",
@@ -207,37 +208,25 @@ class Session:
         with shielded():
             return int(self._connection.search_ext(base, scope, filter_text, list(attributes), serverctrls=controls))
 
+    def search_whole(
+        self, base: str, scope: int, filter_text: str, attributes: Sequence[str], *, paged: bool = True
+    ) -> Iterator[tuple[str, Entry]]:
+        """As ``search``, with every attribute of very many values (members of a group, say) read to its end."""
+        for dn, entry in self.search(base, scope, filter_text, attributes, paged=paged):
+            yield dn, self._whole(dn, entry)
+
     def _whole(self, dn: str, entry: Entry) -> Entry:
-        """Read a ranged attribute (``;range=0-1499``, [MS-ADTS] 3.1.1.3.1.3.3) to its end."""
-        part = _range_of(entry)
-        if part is None:
+        if is_whole(entry):
             return entry
-        values: dict[bytes, None] = {}
-        whole = {name: given for name, given in entry.items() if not _RANGED.fullmatch(name)}
         guid = guid_text(entry["objectGUID"][0]) if entry.get("objectGUID") else None
         target = f"<GUID={guid}>" if guid else dn
-        while True:
-            name, last = part
-            before = len(values)
-            values.update(dict.fromkeys(entry[name]))
-            if last is None:
-                whole[KEY_LINK] = list(values)
-                return whole
-            if len(values) == before or len(values) > _MAX_VALUES:
-                raise DirectoryError(
-                    f"{self.server} does not come to the end of the values of {dn} ({len(values)} so far).",
-                    not_done="What was read so far is not used.",
-                )
-            rest = f"{KEY_LINK};range={last + 1}-*"
-            found = list(self.search(target, ldap.SCOPE_BASE, "(objectClass=*)", [rest], paged=False))
-            following = _range_of(found[0][1]) if found else None
-            if following is None:
-                raise DirectoryError(
-                    f"{self.server} broke off in the middle of the values of {dn}.",
-                    not_done="What was read so far is not used.",
-                    remedy="Run it again.",
-                )
-            entry, part = found[0][1], following
+
+        def following(part: str) -> Entry | None:
+            return next(
+                (e for _, e in self.search(target, ldap.SCOPE_BASE, "(objectClass=*)", [part], paged=False)), None
+            )
+
+        return whole(self.server, dn, entry, following)
 
     # -- changing -----------------------------------------------------------------------------------------------
 
@@ -266,6 +255,8 @@ class Session:
         try:
             _, _, ticket, _ = self._connection.result3(ldap.RES_ANY, all=1, timeout=self._timeout)
         except ldap.LDAPError as error:
+            if isinstance(error, ldap.TIMEOUT):
+                self._silent()
             info: Any = error.args[0] if error.args else {}
             ticket = info.get("msgid") if isinstance(info, dict) else None
             return _answer(ticket, error)
@@ -282,15 +273,6 @@ def _answer(ticket: int | None, error: ldap.LDAPError) -> Answer:
         return Answer(ticket, Verdict.BUSY, said)
     denied = isinstance(error, ldap.INSUFFICIENT_ACCESS)
     return Answer(ticket, Verdict.REFUSED, faults.refusal(error), denied)
-
-
-def _range_of(entry: Entry) -> tuple[str, int | None] | None:
-    """The ranged attribute's name in this entry and its last index, None for the last part; None if not ranged."""
-    for name in entry:
-        match = _RANGED.fullmatch(name)
-        if match:
-            return name, None if match[2] == "*" else int(match[2])
-    return None
 
 
 def _cookie(controls: Sequence[Any]) -> Any:
