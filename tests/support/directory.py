@@ -49,7 +49,7 @@ class MemoryDirectory:
         found = {guid: self.account(guid) for guid in guids if guid in self._accounts}
         return {guid: replace(account, values=()) for guid, account in found.items()} if self.blind else found
 
-    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         return {guid: account.values for guid, account in self.by_guid(guids).items()}
 
     def writer(self) -> MemoryWriter:

@@ -44,7 +44,7 @@ class MemoryLink:
     def scope(self, among: Sequence[bytes]) -> Scope:
         return self.in_scope
 
-    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         return self.directory.values_of(guids)
 
     def writer(self) -> MemoryWriter:

@@ -36,6 +36,7 @@ class Site:
         tables["cloud"] = {"kind": "file", "path": str(self.cloud)}
         tables["store"] = {"url": f"sqlite:///{self.folder}/keytrust.db"}
         del tables["registry"]
+        tables.pop("domains", None)
         self.config.write_text(toml(tables), encoding="utf-8")
         self.save()
 

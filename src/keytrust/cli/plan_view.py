@@ -65,6 +65,8 @@ def show_report(report: RunReport) -> None:
     for result in [r for r in report.results if r.outcome is not Outcome.CONFIRMED][:SHOWN]:
         detail = f": {result.detail}" if result.detail else ""
         out.print(f"[yellow]{result.outcome}[/] {safe(f'{result.change.action} {result.change.account.name}{detail}')}")
+    for note in report.notes[:SHOWN]:
+        out.print(f"[yellow]Note:[/] {safe(note)}.")
     if report.stopped_because:
         out.print(f"[bold red]Stopped:[/] {safe(report.stopped_because)}.")
     added = report.count(Outcome.CONFIRMED, Action.ADD)
@@ -81,6 +83,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         "run": report.run,
         "complete": report.complete,
         "stoppedBecause": report.stopped_because,
+        "notes": list(report.notes),
         "results": [
             {
                 "action": result.change.action.value,

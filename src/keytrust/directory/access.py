@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,9 @@ from keytrust.directory.session import Session
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
 
+_FRESH = 300.0
+"""Seconds for which a ticket counts as fresh: domains give them for hours, and at the least for ten minutes."""
+
 
 class Access:
     """Opens sessions. Those that it opens end with whoever asked; its tickets end with ``cleanup``.
@@ -27,16 +31,21 @@ class Access:
         self._settings = settings
         self._cleanup = cleanup
         self._cache: Path | None = None
+        self._signed_in = float("-inf")
         self.servers = servers
 
     def sign_in(self) -> None:
-        """Get a fresh ticket, where signing in goes by Kerberos.
+        """Have a ticket that is fresh, where signing in goes by Kerberos.
+
+        When a domain controller has just failed its KDC has too, and finding that out takes the Kerberos library
+        longer than anything else. So a ticket that was got a short while ago is not got again.
 
         Raises:
             DirectoryError: no ticket was given.
         """
-        if needs_ticket(self._settings):
+        if needs_ticket(self._settings) and time.monotonic() - self._signed_in > _FRESH:
             self._cache = self._cleanup.enter_context(ticket_cache(self._settings))
+            self._signed_in = time.monotonic()
 
     def open(
         self, search_controls: Sequence[LDAPControl] = (), *, unfit: Callable[[Session], str] | None = None

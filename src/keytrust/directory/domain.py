@@ -128,13 +128,14 @@ class Domain:
             DirectoryError: they could not be read to the end at any; what was read so far is not the whole.
         """
         others = len(self._servers) - 1
+        several = others > 0
         seen: set[bytes] = set()
         while True:
             try:
                 for account in self._session.accounts(self.controller.domain, PLANNED_FOR):
-                    if others and account.guid in seen:
-                        continue
-                    if others or seen:
+                    if several:
+                        if account.guid in seen:
+                            continue
                         seen.add(account.guid)
                     yield account
             except DirectoryError:

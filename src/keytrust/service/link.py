@@ -10,9 +10,9 @@ from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
 from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
-from keytrust.sync.apply import Writer
 from keytrust.sync.carrying import Place
 from keytrust.sync.scope import Scope, scope_of
+from keytrust.sync.writing import Writer
 
 
 class Link:
@@ -67,9 +67,9 @@ class Link:
         """Which of these accounts are in scope, as the directory has it now."""
         return scope_of(self.domain, among)
 
-    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]:
+    def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """See ``Domain``."""
-        return self.domain.values_of(guids)
+        return self.domain.values_of(guids, server)
 
     def writer(self) -> Writer:
         """A connection for changes: the one that was used last, while it is well."""
@@ -131,6 +131,6 @@ class Linked(Protocol):
     def place(self, source: str) -> Place: ...
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]: ...
     def scope(self, among: Sequence[bytes]) -> Scope: ...
-    def values_of(self, guids: list[bytes]) -> dict[bytes, tuple[bytes, ...]]: ...
+    def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]: ...
     def writer(self) -> Writer: ...
     def drop(self) -> None: ...

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from keytrust import interrupts
-from keytrust.sync.apply import Directory, apply_changes
+from keytrust.sync.apply import apply_changes
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Change
 from keytrust.sync.report import RunReport
+from keytrust.sync.writing import Directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,13 @@ class RunReport:
         run: Its id, for ``keytrust undo``.
         results: One for each change, in the order of the plan.
         stopped_because: Why the run ended early; empty when every change was attempted.
+        notes: What else happened on the way, such as going on at another domain controller.
     """
 
     run: str
     results: tuple[Result, ...]
     stopped_because: str = ""
+    notes: tuple[str, ...] = ()
 
     def count(self, outcome: Outcome, action: Action | None = None) -> int:
         return sum(r.outcome is outcome and action in (None, r.change.action) for r in self.results)
