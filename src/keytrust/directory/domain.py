@@ -169,6 +169,14 @@ class Domain:
         """
         return self._persistently(lambda session: session.values_of(self.controller.domain, guids), server)
 
+    def ask(self, read: Callable[[Session], Found]) -> Found:
+        """What ``read`` makes of the session that is kept for reading; tried twice if need be. As safe as ``by_guid``.
+
+        Raises:
+            DirectoryError: it failed, even over a new connection.
+        """
+        return self._persistently(read)
+
     def _persistently(self, read: Callable[[Session], Found], server: str | None = None) -> Found:
         with self._reading:
             try:

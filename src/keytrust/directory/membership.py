@@ -18,6 +18,11 @@ from keytrust.directory.session import Session
 from keytrust.directory.settings import ScopeSettings
 from keytrust.errors import DirectoryError
 
+
+class ScopeError(DirectoryError):
+    """The scope cannot be resolved as it is configured: nobody is in or out of it."""
+
+
 USERS = "(sAMAccountType=805306368)"
 _PER_FILTER = 40
 _MOST_GROUPS = 10_000
@@ -56,14 +61,15 @@ class Membership:
         """The groups that are named, and all that are members of them however deep, by DN.
 
         Raises:
-            DirectoryError: a group that is named does not exist, or they could not be read.
+            ScopeError: a group that is named does not exist.
+            DirectoryError: they could not be read.
         """
         found: dict[str, Group] = {}
         level = {group.dn: group for name in self._settings.groups for group in [self._named(name)]}
         while level:
             found |= level
             if len(found) > _MOST_GROUPS:
-                raise DirectoryError(
+                raise ScopeError(
                     f"The groups of the scope have more than {_MOST_GROUPS:,} groups in them.",
                     not_done="Nothing was planned.",
                     remedy="Name smaller groups in [directory.scope].",
@@ -112,7 +118,7 @@ class Membership:
             ways += f"(objectSid={wanted})"
         found = [_group(dn, entry) for dn, entry in self._search(self._domain, f"(&(objectClass=group)(|{ways}))")]
         if len(found) != 1:
-            raise DirectoryError(
+            raise ScopeError(
                 f"The scope names the group {name}, of which there are {len(found)} in {self._domain}.",
                 not_done="Nothing was planned: without the group everybody would be out of scope.",
                 remedy="Correct groups in [directory.scope]: a sAMAccountName, a SID or a distinguished name.",

@@ -14,6 +14,7 @@ from keytrust.service.link import Link
 from keytrust.service.outcomes import Outcomes
 from keytrust.service.reconcile import Reconciler
 from keytrust.service.repeating import Health, Repeating
+from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
 from keytrust.service.state import DomainState, Tally
 from keytrust.service.worker import Worker
 from keytrust.store.lease import RENEWAL
@@ -36,7 +37,7 @@ class Term:
 
     def __init__(self, duty: Duty, directory: DirectorySettings, poll_seconds: float) -> None:
         self._duty = duty
-        self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile")}
+        self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile", "scope")}
         self._tally = Tally(duty.domain)
         self._state = DomainState(staging=duty.settings.staging)
         worker = self._work = Worker(duty, self._links["worker"])
@@ -53,12 +54,15 @@ class Term:
         self._reconciler = Reconciler(duty, self._links["reconcile"], self._mirror_is_there, outcomes.report_values)
         self._reconcile = self._repeating("reconcile", self._read_everything_if_due, 1.0, 300.0)
         self._next_reading = 0.0
+        scope = ScopeWatch(duty, self._links["scope"], self._worker.wake)
+        self._scope = self._repeating("scope", scope.poll, POLL_SECONDS, 60.0) if scope.needed else None
 
     def serve(self) -> None:
         """Be the writer until the term ends; then everything that was under way has come to its end."""
         duty = self._duty
         duty.events.subscribe(self._tally)
         parts = [self._cloud, self._directory, self._worker, self._reconcile]
+        parts += [self._scope] if self._scope is not None else []
         for part in parts:
             part.start()
         try:
@@ -150,6 +154,10 @@ class Term:
             return False  # the worker meets it too, and reports it
         return bool(header["paused"])
 
+    def _shown(self) -> list[tuple[str, Repeating]]:
+        scope = [] if self._scope is None else [("scope", self._scope)]
+        return [("cloud", self._cloud), ("directory", self._directory), ("worker", self._worker), *scope]
+
     def _fill(self, waiting: int, set_aside: int, oldest: float | None, rebuilt: str | None) -> None:
         state, now = self._state, time.monotonic()
         state.waiting, state.set_aside = waiting, set_aside
@@ -167,5 +175,5 @@ class Term:
                 "fault": part.health.fault,
                 "age": None if part.health.last_good is None else round(now - part.health.last_good, 1),
             }
-            for name, part in (("cloud", self._cloud), ("directory", self._directory), ("worker", self._worker))
+            for name, part in self._shown()
         }

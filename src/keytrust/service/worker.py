@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from keytrust.cloud.source import CloudUser
+from keytrust.directory.membership import ScopeError
 from keytrust.errors import DirectoryError, StoreError
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
@@ -85,7 +86,7 @@ class Worker:
         """Work on entries together; when that fails, on each alone, so that one bad account is in nobody's way."""
         try:
             do(entries)
-        except StoreError:
+        except (StoreError, ScopeError):
             raise
         except Exception as error:
             if isinstance(error, DirectoryError):

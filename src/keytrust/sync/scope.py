@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from keytrust.directory.domain import Domain
 from keytrust.directory.membership import Membership
+from keytrust.directory.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Scope:
 EVERYBODY = Scope()
 
 
-def scope_of(domain: Domain, among: Iterable[bytes] | None = None) -> Scope:
+def scope_of(domain: Domain, among: Collection[bytes] | None = None) -> Scope:
     """The scope that is configured for a domain, as its directory has it now.
 
     Args:
@@ -42,8 +43,10 @@ def scope_of(domain: Domain, among: Iterable[bytes] | None = None) -> Scope:
     settings = domain.settings.scope
     if settings.everybody:
         return EVERYBODY
-    with domain.session() as session:
+
+    def members(session: Session) -> frozenset[bytes]:
         membership = Membership(session, domain.controller.domain, settings)
         groups = membership.groups()
-        found = membership.everybody(groups) if among is None else membership.among(groups, among)
-        return Scope(frozenset(found), settings.remove_on_leave)
+        return frozenset(membership.everybody(groups) if among is None else membership.among(groups, among))
+
+    return Scope(domain.ask(members), settings.remove_on_leave)

@@ -27,6 +27,7 @@ from keytrust.store.database import open_store
 from keytrust.sync.model import Plan
 from keytrust.sync.planner import make_plan
 from keytrust.sync.policy import Policy
+from keytrust.sync.scope import EVERYBODY, Scope
 
 NAMES = ("alice", "bob", "carol", "dave")
 keys = st.sampled_from([(), (0,), (1,), (2,), (3,), (0, 1), (2, 3)])
@@ -101,15 +102,33 @@ def mirrored(made: Duty, users: list[CloudUser], accounts: list[Account]) -> Mir
     return made.mirror
 
 
-@given(cloud(), directory(), st.sets(names), st.booleans(), st.sets(st.tuples(names, st.integers(0, 4))))
+scopes = st.one_of(
+    st.just(EVERYBODY),
+    st.builds(lambda members, leave: Scope(frozenset(map(guid, members)), leave), st.sets(names), st.booleans()),
+)
+
+
+@given(cloud(), directory(), st.sets(names), st.booleans(), st.sets(st.tuples(names, st.integers(0, 4))), scopes)
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_the_plan_of_some_accounts_is_their_part_of_the_whole_plan(
-    users: list[CloudUser], accounts: list[Account], chosen: set[str], adopt: bool, written: set[tuple[str, int]]
+    users: list[CloudUser],
+    accounts: list[Account],
+    chosen: set[str],
+    adopt: bool,
+    written: set[tuple[str, int]],
+    scope: Scope,
 ) -> None:
     policy = Policy(adopt=adopt, removal_limit=10_000, removal_share=1)
     ours = Ours(*((name, value(name, number)) for name, number in written))
     whole = make_plan(
-        users, accounts, policy=policy, wrote=ours, dialect=Dialect.ENTRA, context=CONTEXT, allow_removals=10_000
+        users,
+        accounts,
+        policy=policy,
+        wrote=ours,
+        dialect=Dialect.ENTRA,
+        context=CONTEXT,
+        allow_removals=10_000,
+        scope=scope,
     )
     with fresh_duty(policy) as made:
         mirror = mirrored(made, users, accounts)
@@ -126,6 +145,7 @@ def test_the_plan_of_some_accounts_is_their_part_of_the_whole_plan(
             wrote=ours,
             dialect=Dialect.ENTRA,
             context=CONTEXT,
+            scope=scope,
         )
     assert essence(part, set(targets)) == essence(whole, set(targets))
     # And a complete read would have had a look at whatever the whole plan is about; what the journal shows to be ours

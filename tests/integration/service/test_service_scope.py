@@ -1,0 +1,55 @@
+"""A running service follows who joins and leaves the group that it is limited to."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.running import RunningService
+
+from keytrust.lab import Lab, LabUser
+
+pytestmark = pytest.mark.lab
+MakeUser = Callable[..., LabUser]
+
+
+@pytest.fixture
+def group(lab: Lab) -> Iterator[str]:
+    dn = f"CN=g-{secrets.token_hex(5)},{lab.spec.people_dn}"
+    lab.apply_ldif(f"dn: {dn}\nchangetype: add\nobjectClass: group\nsAMAccountName: {dn[3:15]}\n\n")
+    yield dn
+    lab.apply_ldif(f"dn: {dn}\nchangetype: delete\n\n")
+
+
+def member(service: RunningService, group: str, user: LabUser, kind: str) -> None:
+    dn = service.account(user).dn
+    service.lab.apply_ldif(f"dn: {group}\nchangetype: modify\n{kind}: member\nmember: {dn}\n-\n\n")
+
+
+def test_who_joins_the_group_gets_the_key_and_who_leaves_loses_it_when_told_so(
+    lab: Lab, tmp_path: Path, make_user: MakeUser, group: str
+) -> None:
+    with RunningService.beside_a_registry(lab, tmp_path) as service:
+        service.extra["directory.scope"] = {"groups": [group], "remove_on_leave": True}
+        service.start()
+        joins, stays_out = service.enrol(make_user()), service.enrol(make_user())
+        key = service.register(joins)
+        service.register(stays_out)
+        service.eventually(lambda: service.run("status", "--json").returncode == 0, "both registrations")
+        assert service.account(joins).values == ()
+        member(service, group, joins, "add")
+        service.await_sign_in(joins, key)
+        assert service.account(stays_out).values == ()
+
+        member(service, group, joins, "delete")
+        service.await_values(joins, 0)
+
+        # While nobody looks it joins and leaves: the leaver's key goes when the service is back.
+        member(service, group, joins, "add")
+        service.await_values(joins, 1)
+        assert service.stop() == 0
+        member(service, group, joins, "delete")
+        service.start()
+        service.await_values(joins, 0)
