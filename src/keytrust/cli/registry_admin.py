@@ -41,9 +41,9 @@ def revoke(
             if len(found) > 1:
                 raise RegistryError(f"{name} names {len(found)} keys", not_done=_NOTHING, remedy="give more digits")
             if not found:
-                found = inventory.list_keys(
-                    connection, user=str(inventory.need_user(connection, name, not_done=_NOTHING).id)
-                )
+                remedy = "give what keytrust registry keys or keytrust registry users shows"
+                user = inventory.need_user(connection, name, not_done=_NOTHING, remedy=remedy)
+                found = inventory.list_keys(connection, user=str(user.id))
         if len(found) > 1 and not yes and not ask(f"Revoke all {len(found)} keys of {name}?", unattended=False):
             raise RegistryError(
                 f"{name} has {len(found)} keys", not_done=_NOTHING, remedy="give --yes to revoke them all"

@@ -92,7 +92,7 @@ def keys(
 def audit(
     user: User = None, limit: Limit = 50, json: Json = False, config: Config = None, verbose: Verbose = False
 ) -> None:
-    """Show the audit trail: every change, who asked for it and when; newest first."""
+    """Show the audit trail: every change, who asked for it and when (UTC); newest first."""
     from keytrust.registry import inventory  # noqa: PLC0415
 
     with closing(open_registry()) as database, database.read() as connection:
@@ -101,10 +101,13 @@ def audit(
     if json:
         print_json(found[: limit or None])
         return
-    rows = table("When", "Who", "What", "User", "Device, key, detail")
+    rows = table("When", "Who", "What", "About")
+    rows.columns[0].no_wrap = True
     for each in found[: limit or None]:
-        about = [each["device"], str(each["key_id"])[:16] + "…" if each["key_id"] else None, each["detail"]]
-        cells = [each["at"], each["actor"], each["action"], each["user"] or "", " ".join(str(a) for a in about if a)]
+        key = f"key {str(each['key_id'])[:16]}…" if each["key_id"] else None
+        device = f"device {each['device']}" if each["device"] else None
+        about = ", ".join(str(part) for part in (each["user"], device, key, each["detail"]) if part)
+        cells = [str(each["at"]).replace("T", " ").rstrip("Z"), each["actor"], each["action"], about]
         rows.add_row(*(safe(str(cell)) for cell in cells))
     out.print(rows)
     _more(len(found), limit)

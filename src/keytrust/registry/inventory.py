@@ -125,7 +125,13 @@ def list_audit(connection: Connection, *, user: str | None = None, limit: int | 
     ]
 
 
-def need_user(connection: Connection, name: str, *, not_done: str = "") -> Row[Any]:
+def need_user(
+    connection: Connection,
+    name: str,
+    *,
+    not_done: str = "",
+    remedy: str = "give a userPrincipalName or an id that keytrust registry users shows",
+) -> Row[Any]:
     """The user named by userPrincipalName or id.
 
     Raises:
@@ -137,7 +143,7 @@ def need_user(connection: Connection, name: str, *, not_done: str = "") -> Row[A
         raise RegistryError(
             f"{name} is not a user of the registry, or not the only one of this name",
             not_done=not_done,
-            remedy="give a userPrincipalName or an id that keytrust registry users shows",
+            remedy=remedy,
         )
     return row
 

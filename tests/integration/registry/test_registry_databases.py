@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import random
@@ -11,17 +12,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import httpx
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from registry_process import process
 from registry_site import ANY, DESKTOP, LAPTOP, Site, account, at_once, material, quick_material
 from sqlalchemy import insert
 from tests.support.postgres import PostgresServer
 
-from keytrust.registry import import_users
+from keytrust.registry import import_users, totp
 from keytrust.registry.audit import Origin
 from keytrust.registry.keys import revoke_key
+from keytrust.registry.sealing import Sealer
 from keytrust.registry.tables import devices
 
 
@@ -105,6 +110,20 @@ def test_users_who_leave_and_come_back_and_a_revoked_key_are_in_the_delta(any_si
     back = httpx.get(changed["@odata.deltaLink"], headers=any_site.reader()).json()["value"]
     assert len(back) == 1
     assert "@removed" not in back[0]
+
+
+def test_a_one_time_code_is_good_for_one_of_many_who_use_it_at_once(any_site: Site, tmp_path: Path) -> None:
+    alice, sealer, now = any_site.read()["alice"].id, Sealer(tmp_path / "keys"), 1_800_000_000
+    origin = Origin("test", 1)
+    uri = totp.enrol(any_site.database, sealer, alice, account="a", issuer="b", origin=origin, replace=False)
+    secret = base64.b32decode(parse_qs(urlsplit(uri or "").query)["secret"][0])
+    code = TOTP(secret, 6, SHA1(), 30).generate(now).decode()  # noqa: S303
+    verdicts = at_once([lambda: totp.use_code(any_site.database, sealer, alice, code, now * 1_000_000)] * 8)
+    assert sum(verdict.right for verdict in verdicts) == 1
+    with any_site.database.read() as connection:
+        row = totp.find(connection, alice)
+    assert row is not None
+    assert row.failures == totp.FREE_FAILURES + 1, "every try was counted, until the lock"
 
 
 class Registrants:
