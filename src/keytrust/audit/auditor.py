@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from keytrust.audit.census import Census
-from keytrust.audit.holders import Holders
+from keytrust.audit.holders import Holders, SharedKey
 from keytrust.audit.model import Code, Finding, InspectedValue, Severity, Subject, fingerprint
 from keytrust.audit.rules import Context, Registered, judge
 from keytrust.audit.rules.context import FIDO, NGC
@@ -53,17 +53,17 @@ class Auditor:
 
     def finish(self) -> None:
         """Say what can be said only when all objects have been seen."""
-        for public_id, usage, accounts in self._holders.shared():
-            self.findings.add(_shared(public_id, usage, accounts))
+        with self._holders as holders:
+            for key in holders.shared():
+                self.findings.add(_shared(key))
 
 
-def _shared(public_id: bytes, usage: int, accounts: Sequence[Subject]) -> Finding:
-    signs_in = usage in (NGC, FIDO)
-    privileged = [subject for subject in accounts if subject.privileged]
-    severity = Severity.CRITICAL if signs_in and privileged else Severity.HIGH if signs_in else Severity.MEDIUM
-    names = ", ".join(subject.name for subject in accounts[:_NAMED])
-    more = f" and {len(accounts) - _NAMED} more" if len(accounts) > _NAMED else ""
-    first = (privileged or accounts)[0]
+def _shared(key: SharedKey) -> Finding:
+    signs_in = key.usage in (NGC, FIDO)
+    severity = Severity.CRITICAL if signs_in and key.privileged else Severity.HIGH if signs_in else Severity.MEDIUM
+    names = ", ".join(subject.name for subject in key.shown[:_NAMED])
+    more = f" and {key.accounts - _NAMED:,} more" if key.accounts > _NAMED else ""
+    first = key.shown[0]
     return Finding(
         code=Code.SHARED_KEY,
         severity=severity,
@@ -71,10 +71,10 @@ def _shared(public_id: bytes, usage: int, accounts: Sequence[Subject]) -> Findin
         dn=first.dn,
         sid=first.sid,
         guid=guid_text(first.guid) if len(first.guid) == 16 else "",
-        privileged=bool(privileged),
-        key_id=public_id.hex(),
-        message=f"the key is on {len(accounts)} accounts: {names}{more}",
-        evidence={"accounts": "; ".join(subject.dn for subject in accounts[:50])},
+        privileged=bool(key.privileged),
+        key_id=key.public_id.hex(),
+        message=f"the key is on {key.accounts:,} accounts: {names}{more}",
+        evidence={"accounts": "; ".join(subject.dn for subject in key.shown)},
         # The accounts are part of it: a further account with the same key is news.
-        fingerprint=fingerprint(Code.SHARED_KEY, public_id, *sorted(s.guid.hex() or s.dn.casefold() for s in accounts)),
+        fingerprint=fingerprint(Code.SHARED_KEY, key.public_id, key.holders()),
     )

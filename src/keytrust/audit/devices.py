@@ -18,6 +18,8 @@ from keytrust.errors import DirectoryError
 MAX_FILE = 1 << 30
 """Largest accepted file of devices, bytes."""
 
+_MAX_OWNERS, _MAX_NAME = 100, 256
+
 DEVICE_ATTRIBUTES = (
     "objectClass",
     "msDS-DeviceID",
@@ -99,15 +101,16 @@ def device_of(entry: LowerEntry) -> Device | None:
     if not values or len(values[0]) != 16:
         return None
     enabled = (entry.get("msds-isenabled") or (b"",))[0].upper()
-    owners = set()
-    for owner in entry.get("msds-registeredowner", ()):
+    owners: set[str] = set()
+    told = entry.get("msds-registeredowner", ())
+    for owner in told if len(told) <= _MAX_OWNERS else ():  # so many owners tell nothing
         try:
             owners.add((owner.decode("ascii") if owner[:2] == b"S-" else sid_text(owner)).lower())
         except (DirectoryError, UnicodeDecodeError):
             continue
     return Device(
         id=str(UUID(bytes_le=bytes(values[0]))),
-        name=(entry.get("displayname") or (b"",))[0].decode("utf-8", "replace"),
+        name=(entry.get("displayname") or (b"",))[0][:_MAX_NAME].decode("utf-8", "replace"),
         enabled={b"TRUE": True, b"FALSE": False}.get(enabled),
         owners=frozenset(owners),
         local=not entry.get("msds-cloudanchor"),

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 _EXTENDED = re.compile(r"(?:<(?:GUID|SID)=[^>]*>;)+", re.IGNORECASE)
 _ESCAPE = re.compile(r"\\([0-9a-fA-F]{2})")
-_SPACE = re.compile(r"\s*(?<!\\)([,=+])\s*")
+_SEPARATOR = re.compile(r"(?<!\\)([,=+])")
 
 
 def same_object(one: str, other: str) -> bool:
@@ -15,9 +15,11 @@ def same_object(one: str, other: str) -> bool:
     return one == other or _normal(one) == _normal(other)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)  # a DN may have 64 KiB, so a hundred of them are enough
 def _normal(dn: str) -> str:
-    dn = _EXTENDED.sub("", dn, count=1)
+    extended = _EXTENDED.match(dn)
+    if extended:
+        dn = dn[extended.end() :]
     if "\\" in dn:
         data = bytearray()
         position = 0
@@ -26,7 +28,13 @@ def _normal(dn: str) -> str:
             position = match.end()
         data += dn[position:].encode("utf-8", "surrogatepass")
         dn = data.decode("utf-8", "replace")
-    return _SPACE.sub(r"\1", dn).strip().casefold()
+    # Split and stripped: a pattern with spaces before the separator takes quadratic time on a DN of 64 KiB of spaces.
+    return "".join(_stripped(part) for part in _SEPARATOR.split(dn)).casefold()
+
+
+def _stripped(part: str) -> str:
+    stripped = part.strip()
+    return stripped + " " if stripped.endswith("\\") and part.rstrip() != part else stripped  # that space is escaped
 
 
 def _escaped(byte: int) -> bytes:

@@ -5,26 +5,80 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Iterator
-from itertools import groupby
+from dataclasses import dataclass, field
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from types import TracebackType
 
 from keytrust.audit.errors import AuditError
 from keytrust.audit.model import AccountKind, InspectedValue, Subject
 
-_ID_BYTES = 32
-MAX_REMEMBERED = 3 << 29
-"""Bytes that may be remembered (1.5 GiB), far more than ten million ordinary accounts need."""
+_PREFIX = 16
+"""Bytes of a key's identity that are kept in memory; the rest is compared when these are equal."""
+MAX_KEYS = 60_000_000
+"""Keys that may be remembered: 1.6 GB."""
 _MAX_DN = 512
+_IN_MEMORY = 8 << 20
+_SHOWN = 50
+
+
+@dataclass(slots=True)
+class SharedKey:
+    """A key that several accounts hold.
+
+    Attributes:
+        public_id: Its identity.
+        usage: What it is for on the first of them.
+        accounts: How many they are.
+        privileged: How many of them are privileged.
+        shown: Some of them, privileged ones first.
+    """
+
+    public_id: bytes
+    usage: int
+    accounts: int = 0
+    privileged: int = 0
+    shown: list[Subject] = field(default_factory=list)
+    _names: list[bytes] = field(default_factory=list)
+
+    def add(self, subject: Subject) -> None:
+        """One more account holds it."""
+        self.accounts += 1
+        self.privileged += subject.privileged
+        self._names.append(subject.guid or subject.dn.casefold().encode("utf-8", "surrogatepass"))
+        if subject.privileged:
+            self.shown.insert(self.privileged - 1 if self.privileged <= _SHOWN else _SHOWN, subject)
+            del self.shown[_SHOWN:]
+        elif len(self.shown) < _SHOWN:
+            self.shown.append(subject)
+
+    def holders(self) -> bytes:
+        """A digest over who holds it, in whatever order they were read."""
+        digest = sha256()
+        for name in sorted(self._names):
+            digest.update(len(name).to_bytes(4, "big") + name)
+        return digest.digest()
 
 
 class Holders:
-    """Remembers the public key of every value and who holds it: about 200 bytes for each."""
+    """Remembers the public key of every value and who holds it: 25 bytes in memory for each, the names on disk.
+
+    A context manager: closing it deletes what is on disk.
+    """
 
     def __init__(self) -> None:
-        self._ids = bytearray()
-        self._accounts = array("I")
+        self._prefixes = bytearray()
+        self._rows = array("Q")
         self._usages = bytearray()
-        self._names = bytearray()
-        self._starts = array("Q")
+        # Closed in __exit__.
+        self._names = SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115
+        self._end = 0
+
+    def __enter__(self) -> Holders:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._names.close()
 
     def take(self, subject: Subject, values: list[InspectedValue]) -> None:
         """Remember an account's keys.
@@ -35,39 +89,56 @@ class Holders:
         keys = [value for value in values if value.public_id]
         if not keys:
             return
-        self._starts.append(len(self._names))
         row = (subject.dn[:_MAX_DN], subject.name[:_MAX_DN], subject.sid, subject.guid.hex(), subject.privileged)
-        self._names += json.dumps((*row, subject.kind)).encode("ascii")
+        rest = [value.public_id[_PREFIX:].hex() for value in keys]
+        line = json.dumps((*row, subject.kind, len(self._rows), rest)).encode("ascii") + b"\n"
         for value in keys:
-            self._ids += value.public_id
-            self._accounts.append(len(self._starts) - 1)
+            self._prefixes += value.public_id[:_PREFIX]
+            self._rows.append(self._end)
             self._usages.append((value.usage or 0) & 0xFF)
-        if len(self._names) + len(self._ids) > MAX_REMEMBERED:
+        self._names.write(line)
+        self._end += len(line)
+        if len(self._rows) > MAX_KEYS:
             raise AuditError(
-                f"There are more keys than can be compared at once ({len(self._accounts):,}).",
+                f"There are more keys than can be compared at once ({len(self._rows):,}).",
                 not_done="The audit was given up.",
                 remedy="Audit the dump in parts; keys on several accounts are then found within a part only.",
             )
 
-    def shared(self) -> Iterator[tuple[bytes, int, list[Subject]]]:
-        """Every key that several accounts hold: its identity, its usage, and the accounts."""
-        ids = self._ids
+    def shared(self) -> Iterator[SharedKey]:
+        """Every key that several accounts hold; to be asked when all accounts were taken."""
+        for bucket in self._buckets():
+            holders: dict[bytes, list[int]] = {}
+            for index in bucket:
+                prefix = bytes(self._prefixes[index * _PREFIX : (index + 1) * _PREFIX])
+                holders.setdefault(prefix, []).append(index)
+            for prefix, indexes in sorted(holders.items()):
+                if len({self._rows[index] for index in indexes}) > 1:
+                    yield from self._compared(prefix, indexes)
 
-        def identity(index: int) -> bytes:
-            return bytes(ids[index * _ID_BYTES : (index + 1) * _ID_BYTES])
+    def _buckets(self) -> list[array[int]]:
+        """Keys by the first byte of their identity, so that only a part of them is ever compared at once."""
+        buckets = [array("I") for _ in range(256)]
+        for index, first in enumerate(self._prefixes[::_PREFIX]):
+            buckets[first].append(index)
+        return buckets
 
-        order = sorted(range(len(self._accounts)), key=identity)
-        for public_id, group in groupby(order, identity):
-            first, *more = group
-            if not more:
-                continue
-            accounts = sorted({self._accounts[index] for index in (first, *more)})
-            if len(accounts) > 1:
-                yield public_id, self._usages[first], [self._subject(number) for number in accounts]
+    def _compared(self, prefix: bytes, indexes: list[int]) -> Iterator[SharedKey]:
+        """Keys of the same first half, told apart by the other."""
+        found: dict[bytes, SharedKey] = {}
+        last: dict[bytes, int] = {}
+        for index in indexes:
+            subject, rest = self._row(index)
+            key = found.setdefault(rest, SharedKey(prefix + rest, self._usages[index]))
+            if last.get(rest) != self._rows[index]:  # an account's keys come one after the other
+                key.add(subject)
+            last[rest] = self._rows[index]
+        yield from (key for _, key in sorted(found.items()) if key.accounts > 1)
 
-    def _subject(self, number: int) -> Subject:
-        end = self._starts[number + 1] if number + 1 < len(self._starts) else len(self._names)
-        dn, name, sid, guid, privileged, kind = json.loads(self._names[self._starts[number] : end])
-        return Subject(
+    def _row(self, index: int) -> tuple[Subject, bytes]:
+        self._names.seek(self._rows[index])
+        dn, name, sid, guid, privileged, kind, first, rest = json.loads(self._names.readline())
+        subject = Subject(
             dn=dn, name=name, sid=sid, guid=bytes.fromhex(guid), privileged=privileged, kind=AccountKind(kind)
         )
+        return subject, bytes.fromhex(rest[index - first])

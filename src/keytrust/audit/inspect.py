@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import sha256
+from uuid import UUID
 
 from keytrust.audit.dn import same_object
 from keytrust.audit.model import Code, InspectedValue, Issue
@@ -19,6 +20,7 @@ from keytrust.credential import (
     ProblemCode,
     RsaPublicKey,
     Weakness,
+    is_canonical_rsa1,
     parse_material,
     to_rsa1,
     weaknesses,
@@ -31,6 +33,7 @@ _CODES = {
     ProblemCode.UNREADABLE_MATERIAL: Code.UNREADABLE_MATERIAL,
     ProblemCode.ODD_TIME: Code.ODD_TIME,
 }
+_ANY_KIND = frozenset(MaterialKind)
 _SAID_OTHERWISE = {ProblemCode.UNKNOWN_USAGE}
 _FITTING = {
     KeyUsage.FIDO: {MaterialKind.FIDO},
@@ -54,26 +57,43 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
     except KeyCredentialError as error:
         return _unreadable(raw, kept, str(error))
     credential = link.credential
-    entries = tuple(identifier for identifier, _ in credential.entries)
-    created, last_used = credential.created, credential.last_logon
+    entries = credential.identifiers
     if not entries:
         return _unreadable(raw, kept, "it has no entries")
     key, fault = _material(credential)
-    usual = not fault and entries in _USUAL_ENTRIES and _is_usual(credential, created, last_used)
-    issues = [*(() if usual else _structure(credential)), *_weak(key), *_owner(link.dn, dn), *_fit(credential, key)]
+    usage, source, information = credential.usage, credential.source, credential.value(7)
     device = credential.value(6)
+    last_used = credential.last_logon
+    created, used = _seconds(credential.created), _seconds(last_used)
+    usual = (
+        not fault
+        and entries in _USUAL_ENTRIES
+        and credential.version == 0x200
+        and type(usage) is KeyUsage
+        and source in (0, 1)
+        and created is not None
+        and _EARLIEST <= created < _LATEST
+        and (last_used is None or last_used.raw == 0 or (used is not None and _EARLIEST <= used < _LATEST))
+        and (device is None or len(device) == 16)
+        and information is not None
+        and len(information) >= 2
+        and information[0] == 1
+        and credential.is_intact()
+    )  # then nothing can be wrong beside the key and the owner: the quick way for nearly all
+    issues = [*(() if usual else _structure(credential)), *_weak(key), *_owner(link.dn, dn), *_fit(usage, key)]
+    key_id = credential.computed_key_id or b""
     return InspectedValue(
         raw=kept,
         identity=sha256(link.binary).digest(),
-        key_id=credential.computed_key_id or b"",
+        key_id=key_id,
         claimed_id=credential.key_id or b"",
-        public_id=_public_id(credential, key),
-        usage=_plain(credential.usage),
-        source=_plain(credential.source),
-        device="" if device is None or device == _NO_DEVICE else str(credential.device_id or ""),
-        created=_seconds(created),
-        last_used=_seconds(last_used),
-        information=credential.value(7),
+        public_id=_public_id(credential, key, key_id),
+        usage=_plain(usage),
+        source=_plain(source),
+        device="" if device is None or len(device) != 16 or device == _NO_DEVICE else str(UUID(bytes_le=device)),
+        created=created,
+        last_used=used,
+        information=information,
         material=key.kind.value if key else "",
         bits=key.public_key.bits if key and isinstance(key.public_key, RsaPublicKey) else 0,
         entries=entries,
@@ -126,24 +146,6 @@ _USUAL_ENTRIES = {(1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 7, 8, 9), (1, 2, 
 _EARLIEST, _LATEST = 1_412_121_600, 4_102_444_800  # October 2014, 2100
 
 
-def _is_usual(credential: KeyCredential, created: KeyTime | None, used: KeyTime | None) -> bool:
-    """Whether nothing can be wrong with a value of the usual entries beside its key: the quick way for nearly all."""
-    information = credential.value(7)
-    return (
-        credential.version == 0x200
-        and credential.is_intact()
-        and type(credential.usage) is KeyUsage
-        and credential.source in (0, 1)
-        and created is not None
-        and _EARLIEST <= (_seconds(created) or 0) < _LATEST
-        and (used is None or used.raw == 0 or _EARLIEST <= (_seconds(used) or 0) < _LATEST)
-        and len(credential.value(6) or _NO_DEVICE) == 16
-        and information is not None
-        and len(information) >= 2
-        and information[0] == 1
-    )
-
-
 def _weak(key: KeyMaterial | None) -> Iterator[Issue]:
     if key is None or not isinstance(key.public_key, RsaPublicKey):
         return
@@ -165,17 +167,18 @@ def _owner(named: str, dn: str) -> Iterator[Issue]:
         yield Issue(Code.OWNER_MISMATCH, f"the value names {named[:_MAX_SHOWN]!r}")
 
 
-def _fit(credential: KeyCredential, key: KeyMaterial | None) -> Iterator[Issue]:
+def _fit(usage: int | None, key: KeyMaterial | None) -> Iterator[Issue]:
     """Whether usage and key material belong together."""
-    usage = credential.usage
-    if key is not None and isinstance(usage, KeyUsage) and key.kind not in _FITTING.get(usage, set(MaterialKind)):
+    if key is not None and isinstance(usage, KeyUsage) and key.kind not in _FITTING.get(usage, _ANY_KIND):
         yield Issue(Code.ODD_STRUCTURE, f"usage {usage.name} with key material of the kind {key.kind}")
 
 
-def _public_id(credential: KeyCredential, key: KeyMaterial | None) -> bytes:
-    if key is not None and isinstance(key.public_key, RsaPublicKey):
-        return sha256(to_rsa1(key.public_key.n, key.public_key.e)).digest()
-    return credential.computed_key_id or b""
+def _public_id(credential: KeyCredential, key: KeyMaterial | None, key_id: bytes) -> bytes:
+    if key is None or not isinstance(key.public_key, RsaPublicKey):
+        return key_id
+    if key.kind is MaterialKind.RSA1 and is_canonical_rsa1(credential.key_material or b"", key.public_key):
+        return key_id
+    return sha256(to_rsa1(key.public_key.n, key.public_key.e)).digest()
 
 
 def _seconds(time: KeyTime | None) -> int | None:

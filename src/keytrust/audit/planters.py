@@ -18,6 +18,7 @@ from keytrust.directory.security.writers import EVERYONE, SELF
 
 _EXAMPLES = 5
 _MAX_PRINCIPALS = 10_000
+_MAX_REMEMBERED = 16 << 20
 _SHOWN_MEMBERS = 20
 
 _DOMAIN_RID = re.compile(r"S-1-5-21-\d+-\d+-\d+-(\d+)")
@@ -86,13 +87,15 @@ class GrantCounter:
 
     def __init__(self) -> None:
         self._read: dict[bytes, frozenset[Writer] | None] = {}
+        self._remembered = 0
         self._grants: dict[tuple[bool, frozenset[Writer] | None], Grant] = {}
 
     def take(self, subject: Subject, descriptor: bytes) -> None:
         """Count one account."""
         if descriptor not in self._read:
-            if len(self._read) >= _MAX_PRINCIPALS:
-                self._read.clear()
+            self._remembered += len(descriptor)
+            if self._remembered > _MAX_REMEMBERED:
+                self._read, self._remembered = {}, len(descriptor)
             try:
                 self._read[descriptor] = key_link_writers(SecurityDescriptor.parse(descriptor))
             except SecurityDescriptorError:

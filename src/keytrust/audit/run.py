@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from sys import getsizeof
 
 from keytrust.audit.auditor import Auditor
 from keytrust.audit.catalogue import CATALOGUE
@@ -18,7 +19,7 @@ from keytrust.audit.planters import Planters, Resolve, resolver
 Progress = Callable[[int], None]
 
 _NO_LDIF_AFTER = 64 << 20
-_MAX_MEMBERS = 500_000
+_MAX_GROUP_BYTES = 128 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +98,20 @@ def _take_batch(auditor: Auditor, batch: Batch, planters: Planters, groups: _Gro
 
 
 class _Groups:
-    """The groups of a dump, as many as fit."""
+    """The groups of a dump, as many as fit; of one that does not fit whole, the name."""
 
     def __init__(self) -> None:
         self._by_dn: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._by_sid: dict[str, str] = {}
-        self._members = 0
+        self._bytes = 0
 
     def take(self, groups: Iterable[Group]) -> None:
         for group in groups:
-            members = group.members if self._members + len(group.members) <= _MAX_MEMBERS else ()
-            self._members += len(members) + 1
-            if self._members <= 2 * _MAX_MEMBERS:
-                key = group.dn.casefold()
+            weight = sum(map(getsizeof, group.members))
+            members = group.members if self._bytes + weight <= _MAX_GROUP_BYTES else ()
+            key = group.dn.casefold()
+            self._bytes += sum(map(getsizeof, (group.name, group.sid, key, *members)))
+            if self._bytes <= 2 * _MAX_GROUP_BYTES:
                 self._by_dn[key] = (group.name, members)
                 self._by_sid[group.sid] = key
 

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Container, Iterator
 from dataclasses import asdict
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from types import TracebackType
 
+from keytrust.audit.errors import AuditError
 from keytrust.audit.model import Code, Finding, Severity
 
 _IN_MEMORY = 8 << 20
@@ -50,8 +51,18 @@ class Findings:
             return
         self.counts[finding.code] += 1
         self.severities[finding.severity] += 1
+        self._write(finding)
+
+    def _write(self, finding: Finding) -> None:
         row = {name: value[:_MAX_TEXT] if isinstance(value, str) else value for name, value in asdict(finding).items()}
-        self._files[finding.severity].write(json.dumps(row).encode("ascii") + b"\n")
+        try:
+            self._files[finding.severity].write(json.dumps(row).encode("ascii") + b"\n")
+        except OSError as error:
+            raise AuditError(
+                f"{len(self):,} findings do not fit in {gettempdir()}: {error.strerror}.",
+                not_done="The audit was given up.",
+                remedy="Name a directory with more room in TMPDIR.",
+            ) from error
 
     def __iter__(self) -> Iterator[Finding]:
         """Worst first, and of one severity in the order in which they were found."""

@@ -16,6 +16,7 @@ from keytrust.credential.public_keys import (
     OtherPublicKey,
     PublicKey,
     RsaPublicKey,
+    is_canonical_rsa1,
     rsa1_from_key,
     to_rsa1,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "attribute_text",
     "build",
     "canonical_key_id",
+    "is_canonical_rsa1",
     "objections",
     "parse_material",
     "rsa1_from_key",

@@ -110,6 +110,11 @@ class KeyCredential:
         return self._layout.version
 
     @property
+    def identifiers(self) -> tuple[int, ...]:
+        """The identifier of every entry in stored order, unknown and duplicate ones included."""
+        return self._layout.identifiers
+
+    @property
     def entries(self) -> tuple[tuple[int, bytes], ...]:
         """``(identifier, value)`` of every entry in stored order, unknown and duplicate ones included."""
         data = self._data

@@ -32,14 +32,16 @@ class Layout:
     Attributes:
         version: ``VERSION_0``, ``VERSION_1`` or ``VERSION_2``.
         spans: ``(identifier, start, end)`` of every entry's value, in stored order.
+        identifiers: Of every entry, in stored order.
         first: Where the value of the first entry of each identifier lies.
     """
 
-    __slots__ = ("first", "spans", "version")
+    __slots__ = ("first", "identifiers", "spans", "version")
 
     def __init__(self, version: int, spans: tuple[tuple[int, int, int], ...]) -> None:
         self.version = version
         self.spans = spans
+        self.identifiers = tuple(identifier for identifier, _, _ in spans)
         self.first: dict[int, slice] = {}
         for identifier, start, end in spans:
             if identifier not in self.first:

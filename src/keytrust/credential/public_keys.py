@@ -140,6 +140,12 @@ def to_rsa1(n: int, e: int) -> bytes:
     return _RSA1_HEADER.pack(_RSA1_MAGIC, bits, len(exponent), len(modulus), 0, 0) + exponent + modulus
 
 
+def is_canonical_rsa1(material: bytes, key: RsaPublicKey) -> bool:
+    """Whether ``material``, of which ``parse_rsa1`` made ``key``, is what ``to_rsa1`` would make; quicker than that."""
+    exponent_bytes, modulus_bytes = (key.e.bit_length() + 7) // 8, (key.bits + 7) // 8
+    return material.startswith(_RSA1_HEADER.pack(_RSA1_MAGIC, key.bits, exponent_bytes, modulus_bytes, 0, 0))
+
+
 def rsa1_from_key(key: rsa.RSAPublicKey) -> bytes:
     """``to_rsa1`` for a ``cryptography`` key."""
     numbers = key.public_numbers()

@@ -26,6 +26,7 @@ def _powers(prime: int) -> frozenset[int]:
 
 
 _SUBGROUPS = tuple((prime, _powers(prime)) for prime in _PRIMES)
+_MOST_TELLING_FIRST = tuple(sorted(_SUBGROUPS, key=lambda each: len(each[1]) / each[0]))
 _ORDER = lcm(*(len(powers) for _, powers in _SUBGROUPS))
 """The order of the generator modulo the primorial."""
 
@@ -52,8 +53,9 @@ def has_roca_fingerprint(modulus: int) -> bool:
         return False
     # Nearly every other modulus fails modulo one of the first few primes already.
     residue = modulus % _PRIMORIAL
-    if any(residue % prime not in powers for prime, powers in _SUBGROUPS):
-        return False
+    for prime, powers in _MOST_TELLING_FIRST:
+        if residue % prime not in powers:
+            return False
     return _logarithm(residue) is not None
 
 

@@ -6,10 +6,14 @@ import base64
 from pathlib import Path
 
 import pytest
+from audit_world import audit, subject
+from tests.support.world import value
 
+from keytrust.audit.dn import same_object
 from keytrust.audit.errors import AuditError
 from keytrust.audit.ldif import text
-from keytrust.audit.ldif.records import Damage, Record, records
+from keytrust.audit.ldif.records import MAX_VALUES, Damage, Record, records
+from keytrust.audit.model import Code
 
 ENTRY = b"dn: CN=a,DC=x\nobjectClass: user\nsAMAccountName: a\n"
 
@@ -112,3 +116,30 @@ class TestPieces:
 def test_base64_of_empty_is_empty() -> None:
     (entry,) = entries(b"dn: CN=a\nsAMAccountName::\nuserPrincipalName: " + base64.b64encode(b"x") + b"\n")
     assert entry.entry["samaccountname"] == [b""]
+
+
+class TestHostile:
+    """Bounded work and memory whatever a dump holds; bench ``hostile`` measures it on large ones."""
+
+    def test_the_values_of_one_record_are_bounded_and_that_is_told(self) -> None:
+        values = b"msDS-KeyCredentialLink: B:2:00:CN=a\n" * (MAX_VALUES + 5)
+        (record,) = records(b"dn: CN=a\n" + values)
+        assert isinstance(record, Record)
+        assert len(record.entry["msds-keycredentiallink"]) == MAX_VALUES
+        assert record.partial
+
+    def test_a_long_record_is_read_as_a_short_one_is(self) -> None:
+        long = b"dn: CN=a\nobjectClass: user\n" + b"x: y\n" * 300_000 + b"sAMAccountName:: YQ==\n"
+        assert list(records(long)) == [Record("CN=a", {"objectclass": [b"user"], "samaccountname": [b"a"]}, False)]
+
+    @pytest.mark.parametrize("filling", [" ", " =", "<GUID=", "\\2c", "<GUID=x>;", "\\"])
+    def test_a_dn_of_64_kib_of_anything_is_compared_at_once(self, filling: str) -> None:
+        # With a backtracking pattern the spaces alone took three quarters of a minute.
+        assert not same_object(filling * (60_000 // len(filling)), "CN=a")
+
+    def test_a_key_on_very_many_accounts_is_one_finding_with_some_of_them(self) -> None:
+        accounts = [(subject(f"u{n}", privileged=n == 90), [value(f"u{n}", 1)]) for n in range(100)]
+        (finding,) = [f for f in audit(*accounts) if f.code is Code.SHARED_KEY]
+        assert finding.account == "u90"
+        assert "on 100 accounts" in finding.message
+        assert finding.evidence["accounts"].count("CN=") == 50

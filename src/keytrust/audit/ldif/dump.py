@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -17,11 +18,13 @@ from typing import TypeVar
 from keytrust.audit.devices import Device
 from keytrust.audit.errors import AuditError
 from keytrust.audit.ldif.batch import Batch, Wish, read_batch, read_devices
-from keytrust.audit.ldif.text import PIECE, Piece, on_disk, pieces
+from keytrust.audit.ldif.text import Piece, on_disk, pieces
 
 _AHEAD = 2
 """Pieces in work or waiting for each process: what bounds memory."""
-_SMALL = 2 * PIECE
+_SMALL = 8 << 20
+MAX_DEVICES = 3_000_000
+"""More devices than the largest tenants have."""
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 Result = TypeVar("Result")
@@ -53,9 +56,18 @@ class Dump:
         """The devices in it (class ``msDS-Device``).
 
         Raises:
-            AuditError: see ``batches``.
+            AuditError: see ``batches``; or there are more than ``MAX_DEVICES``.
         """
-        return [device for found in self._each(read_devices) for device in found]
+        devices: list[Device] = []
+        for found in self._each(read_devices):
+            devices += found
+            if len(devices) > MAX_DEVICES:
+                raise AuditError(
+                    f"{self._name} has more than {MAX_DEVICES:,} devices.",
+                    not_done="The audit was given up.",
+                    remedy="Look at the dump, it is damaged or made up; or leave its msDS-Device objects out.",
+                )
+        return devices
 
     def _each(self, work: Callable[..., Result], *arguments: object) -> Iterator[Result]:
         try:
@@ -126,6 +138,8 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 def _begin(parent: int) -> None:
     """Make a worker end with its parent, however that ends, and leave Ctrl-C to it."""
+    gc.freeze()  # what was inherited lives as long as the worker
+    gc.set_threshold(100_000)  # a piece is many small objects without a cycle
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from io import BytesIO
 from typing import NamedTuple
 
 from keytrust.audit.subject import ATTRIBUTES, DESCRIPTOR, KEY_LINK, LowerEntry
 
 WANTED = {name.lower().encode() for name in (*ATTRIBUTES, DESCRIPTOR, "member", "displayName")}
 WANTED |= {b"msds-deviceid", b"msds-isenabled", b"msds-registeredowner", b"msds-cloudanchor"}
+_AS_WRITTEN = {name.encode(): name.lower() for name in (*ATTRIBUTES, DESCRIPTOR)}
+"""The usual spelling of the wanted names, to know most lines at once."""
 _NOT_ENTRIES = {b"version", b"search", b"result", b"ref", b"control", b"matcheddn", b"text"}
 _RANGE = re.compile(rb"range=(\d+)-(\d+|\*)", re.IGNORECASE)
 _MAX_DN = 1 << 16
 _MAX_SHOWN_DN = 1024
 _KEY_LINK = KEY_LINK.encode()
 _SHOWN = 120
+_MANY = 1 << 20
+MAX_VALUES = 20_000
+"""Values of one attribute that are read; an account with more keys is told to be known in part."""
 
 
 class Record(NamedTuple):
@@ -63,10 +69,13 @@ def _record(chunk: bytes) -> Iterator[Record | Damage]:
     entry: dict[str, list[bytes]] = {}
     partial = False
     damages: list[str] = []
-    for line in chunk.split(b"\n"):
+    for line in _lines(chunk):
+        name, colon, rest = line.partition(b":")
+        if dn is not None and name in _AS_WRITTEN:  # nearly all that matters, told at once
+            _keep(entry, _AS_WRITTEN[name], _value(rest, name, damages))
+            continue
         if not line or line[0] == 0x23:  # a comment
             continue
-        name, colon, rest = line.partition(b":")
         lower, _, options = name.lower().partition(b";")
         if not colon:
             damages.append(f"a line without a colon: {_shown(line)}")
@@ -82,14 +91,27 @@ def _record(chunk: bytes) -> Iterator[Record | Damage]:
             return
         elif lower in WANTED:
             partial |= bool(options) and lower == _KEY_LINK and _is_part(options)
-            value = _value(rest, name, damages)
-            if value is not None:
-                entry.setdefault(lower.decode("ascii"), []).append(value)
+            _keep(entry, lower.decode("ascii"), _value(rest, name, damages))
+    partial |= len(entry.get(KEY_LINK, ())) == MAX_VALUES
     if dn is not None:
         yield Record(dn, entry, partial)
     if damages:
         more = f" (and {len(damages) - 1} more)" if len(damages) > 1 else ""
         yield Damage((dn or "")[:_MAX_SHOWN_DN], damages[0] + more)
+
+
+def _lines(chunk: bytes) -> Iterable[bytes]:
+    if len(chunk) < _MANY:
+        return chunk.split(b"\n")
+    return (line.rstrip(b"\n") for line in BytesIO(chunk))  # one after the other: it may be millions of short ones
+
+
+def _keep(entry: dict[str, list[bytes]], name: str, value: bytes | None) -> None:
+    if value is None:
+        return
+    values = entry.setdefault(name, [])
+    if len(values) < MAX_VALUES or name == "member":
+        values.append(value)
 
 
 def _dn(rest: bytes, damages: list[str]) -> str:

@@ -13,8 +13,8 @@ from typing import IO, NamedTuple
 
 from keytrust.audit.errors import AuditError
 
-PIECE = 4 << 20
-"""Bytes worked on at once."""
+PIECE = 1 << 20
+"""Bytes worked on at once. A hostile piece takes a hundred times its size as records, so it is small."""
 MAX_RECORD = 16 << 20
 """A record that is longer is no record: ten thousand keys need 10 MB."""
 _STEP = 1 << 16

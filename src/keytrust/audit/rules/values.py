@@ -19,7 +19,7 @@ def judge(subject: Subject, seen: Sequence[InspectedValue]) -> Iterator[Finding]
             usage = "no key usage" if value.usage is None else f"key usage {value.usage}"
             yield found(Code.UNEXPECTED_USAGE, subject, value, f"{usage} on a user; 1 (NGC) or 7 (FIDO) is expected")
     if subject.partial:
-        yield found(Code.PARTIAL_VALUES, subject, None, f"only {len(seen)} values of a range are in the dump")
+        yield found(Code.PARTIAL_VALUES, subject, None, f"only {len(seen):,} of its values are known")
     yield from _duplicates(subject, seen)
 
 
