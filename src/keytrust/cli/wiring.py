@@ -31,8 +31,9 @@ def key_source(cloud: CloudSettings) -> KeySource:
     if cloud.kind is CloudKind.FILE:
         assert cloud.path is not None  # noqa: S101 - the settings have checked
         return FileSource(cloud.path)
+    times = cloud.creation_times
     if cloud.kind is CloudKind.GRAPH:
-        return GraphSource(cloud.root, application_tokens(cloud), ca_file=cloud.ca_file)
+        return GraphSource(cloud.root, application_tokens(cloud), ca_file=cloud.ca_file, creation_times=times)
     assert cloud.url is not None  # noqa: S101
     assert cloud.token_file is not None  # noqa: S101
     return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file)

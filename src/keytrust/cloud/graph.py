@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from keytrust.cloud.batch import AT_ONCE, BATCH_SIZE
+from keytrust.cloud.creation_times import CreationTimes, lacks_time
 from keytrust.cloud.delta import Changes, follow
 from keytrust.cloud.diagnosis import unusable
 from keytrust.cloud.lookup import find
@@ -40,6 +43,9 @@ SELECT = (
 )
 PAGE_SIZE = 999
 
+_REFUSED_SECONDS, _FAILED_SECONDS = 3600.0, 60.0
+"""A service that would not, or could not, tell creation times is asked for them again after so long."""
+
 
 class GraphSource:
     """Reads every user and their ``deviceKeys``.
@@ -54,6 +60,8 @@ class GraphSource:
         ca_file: The only certificate authorities to trust; None for the system's.
         retry: When to ask again.
         limits: Bounds on answers.
+        creation_times: Whether ``read`` asks for the creation times of keys that came without (``changes`` and ``user``
+            always do): one more request for every user with keys.
 
     Raises:
         ConfigError: the root is not a URL to which a token may be sent.
@@ -67,12 +75,15 @@ class GraphSource:
         ca_file: Path | None = None,
         retry: RetryPolicy | None = None,
         limits: Limits | None = None,
+        creation_times: bool = False,
     ) -> None:
         self._root = root_url(root)
         self._tokens = tokens
         self._ca_file = ca_file
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
+        self._creation_times = creation_times
+        self._no_times_until = 0.0
 
     def __repr__(self) -> str:
         return f"GraphSource({self.name!r})"
@@ -93,7 +104,8 @@ class GraphSource:
         """
         with Spool(self.name) as spool:
             self._fetch(spool, progress)
-            yield from self._filled(spool.read(), progress)
+            users = self._filled(spool.read(), progress)
+            yield from self._dated(users) if self._creation_times else users
 
     def changes(self, cursor: str | None = None) -> Changes:
         """Who changed since a cursor was given out; everybody without one.
@@ -124,6 +136,7 @@ class GraphSource:
                     settled.append(replace(known[answer.id], keys=_refused_keys(answer)))
                 else:
                     raise unusable(start, f"would not say what became of user {answer.id} (status {answer.status})")
+            settled = self._with_times(settled)
         return Changes(tuple(settled), removed, found.cursor, found.everybody)
 
     def latest(self) -> str:
@@ -139,13 +152,13 @@ class GraphSource:
     def user(self, name: UserName) -> CloudUser | None:
         """See ``UserSource``."""
         with self._transport() as transport:
-            return find(transport, self._url(""), ",".join(SELECT), name)
+            found = find(transport, self._url(""), ",".join(SELECT), name)
+            return None if found is None else self._with_times([found])[0]
 
     def subscriptions(self) -> GraphSubscriptions:
         """The subscriptions to change notifications of this service."""
-        root = self._root.copy_with(path=f"{self._root.path.rstrip('/')}/v1.0")
-        hurry = RetryPolicy(attempts=2, total=10.0)  # who keeps a subscription comes back by itself
-        return GraphSubscriptions(lambda: self._transport(hurry), root)
+        # Who keeps a subscription comes back by itself.
+        return GraphSubscriptions(lambda: self._transport(hurried=True), self._url("", "v1.0"))
 
     def probe(self) -> Probe:
         """Which ways to read keys work here. Raises ``CloudError`` if the service cannot be reached at all."""
@@ -187,11 +200,27 @@ class GraphSource:
         with self._transport() as transport:
             yield from walk(transport, first, self._limits)
 
-    def _url(self, path: str) -> httpx.URL:
-        return self._root.copy_with(path=f"{self._root.path.rstrip('/')}/beta{path}")
+    def _dated(self, users: Iterator[CloudUser]) -> Iterator[CloudUser]:
+        while some := list(itertools.islice(users, BATCH_SIZE * AT_ONCE * 4)):
+            yield from self._with_times(some)
 
-    def _transport(self, retry: RetryPolicy | None = None) -> Transport:
-        retry = retry or self._retry
+    def _with_times(self, users: list[CloudUser]) -> list[CloudUser]:
+        if time.monotonic() < self._no_times_until or not any(lacks_time(user) for user in users):
+            return users
+        # A key must not wait for its time: little patience, and a pause where it does not help.
+        with self._transport(hurried=True) as transport:
+            times = CreationTimes(transport, self._url("", "v1.0"))
+            dated = times.fill(users)
+        self._no_times_until = time.monotonic() + (
+            _REFUSED_SECONDS if times.refused else times.failed * _FAILED_SECONDS
+        )
+        return dated
+
+    def _url(self, path: str, version: str = "beta") -> httpx.URL:
+        return self._root.copy_with(path=f"{self._root.path.rstrip('/')}/{version}{path}")
+
+    def _transport(self, *, hurried: bool = False) -> Transport:
+        retry = replace(self._retry, attempts=2, total=10.0) if hurried else self._retry
         return Transport(self._root, self._tokens, ca_file=self._ca_file, retry=retry, limits=self._limits)
 
     def _single_users(self, transport: Transport) -> SingleUsers:

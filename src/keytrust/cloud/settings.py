@@ -94,6 +94,8 @@ class CloudSettings(BaseModel):
         client_secret_credential: Or the name of a systemd credential (``LoadCredential=``).
         client_certificate_file: The certificate and its private key, in one PEM file or PKCS #12 without a passphrase.
         authority: Who issues tokens; known for the national clouds' Graph, needed for anything else.
+        creation_times: Whether a complete read asks for the creation times of keys that come without: one more request
+            for every user with keys.
         notifications: How the service tells us at once that something changed; without it we only poll.
     """
 
@@ -112,6 +114,7 @@ class CloudSettings(BaseModel):
     client_secret_credential: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$")
     client_certificate_file: Path | None = None
     authority: str | None = None
+    creation_times: bool = False
     notifications: NotificationSettings | None = None
 
     @property

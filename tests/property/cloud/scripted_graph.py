@@ -46,8 +46,9 @@ def page(users: Sequence[object], next_link: object = None, **more: object) -> A
 
 
 def user(number: int, *materials: bytes, **more: object) -> dict[str, object]:
-    """A user with keys."""
-    keys = [{"deviceId": None, "keyMaterial": base64.b64encode(m).decode(), "keyType": "NGC"} for m in materials]
+    """A user with keys that tell their creation times, as the registry's do."""
+    told = {"deviceId": None, "keyType": "NGC", "createdDateTime": "2026-01-01T00:00:00Z"}
+    keys = [{**told, "keyMaterial": base64.b64encode(m).decode()} for m in materials]
     return {"id": f"user-{number}", "userPrincipalName": f"user{number}@example.org", "deviceKeys": keys, **more}
 
 
