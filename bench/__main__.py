@@ -7,7 +7,7 @@ import importlib
 import json
 from dataclasses import asdict
 
-NAMES = ("codec", "plan", "apply", "crossing", "registry", "graph", "audit", "crash", "takeover")
+NAMES = ("codec", "plan", "apply", "crossing", "registry", "graph", "audit", "crash", "takeover", "failover")
 
 
 def main() -> None:

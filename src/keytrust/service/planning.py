@@ -19,7 +19,7 @@ from keytrust.service.mirror import Mirror, chunks
 from keytrust.service.rows import user_of
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
 from keytrust.sync.model import Context, Plan
-from keytrust.sync.planner import Wrote, make_plan
+from keytrust.sync.planner import Earlier, Wrote, make_plan
 from keytrust.sync.policy import Policy
 from keytrust.sync.scope import EVERYBODY, Scope
 
@@ -60,6 +60,7 @@ def plan_accounts(
     *,
     policy: Policy,
     wrote: Wrote,
+    earlier: Earlier = lambda _: {},
     dialect: Dialect,
     context: Context,
     scope: Scope = EVERYBODY,
@@ -72,6 +73,7 @@ def plan_accounts(
         users: The cloud users of their world.
         policy: What the operator allows.
         wrote: The journal's knowledge of what is ours.
+        earlier: See ``make_plan``.
         dialect: The form in which new values are written.
         context: Where and when.
         scope: Which of the targets are worked on.
@@ -82,6 +84,7 @@ def plan_accounts(
         (everybody[guid] for guid in sorted(everybody)),
         policy=policy,
         wrote=wrote,
+        earlier=earlier,
         dialect=dialect,
         context=context,
         allow_removals=sys.maxsize,

@@ -118,6 +118,7 @@ class Worker:
             world.users,
             policy=duty.policy,
             wrote=self._journal.wrote,
+            earlier=self._journal.earlier,
             dialect=self._link.dialect,
             context=Context(duty.domain, duty.domain_sid, duty.source.name, datetime.now(UTC)),
             scope=self._link.scope(list(targets)),

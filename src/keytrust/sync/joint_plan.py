@@ -86,6 +86,7 @@ def plan_together(
                 seen,
                 policy=policy,
                 wrote=member.runs.journal.wrote,
+                earlier=member.runs.journal.earlier,
                 dialect=domain.dialect,
                 context=Context(domain.name, domain.sid, source.name, now),
                 scope=scope_of(domain),

@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, insert, select, update
@@ -25,22 +24,13 @@ from keytrust.store.mirror_tables import journal_head
 from keytrust.store.tables import journal, runs
 from keytrust.sync.chain import row_digest, value_id
 from keytrust.sync.model import AccountRef, Action, Change
+from keytrust.sync.outcome import Outcome
+from keytrust.sync.written import run_that_wrote, values_written
 
 Fence = Callable[[Connection], None]
 """Raises ``StoreError`` in a transaction that must not go on, because somebody else is the writer now."""
 
-
-class Outcome(StrEnum):
-    """What became of a change."""
-
-    CONFIRMED = "confirmed"
-    """Done, and read back from a domain controller."""
-    UNCONFIRMED = "unconfirmed"
-    """The domain controller said that it was done, but it was not seen when read back."""
-    FAILED = "failed"
-    """Refused by the domain controller; nothing changed."""
-    NOT_SENT = "not-sent"
-    """The run ended before it was sent; nothing changed."""
+__all__ = ["Journal", "JournalEntry", "Outcome", "RunRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,22 +169,13 @@ class Journal:
 
         An addition of unknown outcome counts: a value that is there, byte for byte as intended, is the one intended.
         """
-        outcomes = journal.alias()
-        query = (
-            select(journal.c.run)
-            .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
-            .where(
-                journal.c.value_id == value_id(guid, value),
-                journal.c.action == Action.ADD.value,
-                outcomes.c.outcome.is_(None)
-                | outcomes.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
-            )
-            .order_by(journal.c.seq.desc())
-            .limit(1)
-        )
         with store_faults(self._engine), self._engine.connect() as connection:
-            found: str | None = connection.execute(query).scalar()
-        return found
+            return run_that_wrote(connection, guid, value)
+
+    def earlier(self, guids: Sequence[bytes]) -> dict[tuple[bytes, bytes], bytes]:
+        """The value last written to these accounts for each key, by objectGUID and KeyID; see ``wrote``."""
+        with store_faults(self._engine), self._engine.connect() as connection:
+            return values_written(connection, guids)
 
     def run(self, run: str, domain_sid: str | None = None) -> RunRecord:
         """One run by its id, or by the word ``last``: the latest, of the domain with this SID where one is given.

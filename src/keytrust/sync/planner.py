@@ -1,13 +1,12 @@
 """The plan: a pure function of registered keys, directory values and policy.
 
-Accounts are streamed and only what must be remembered of each is: a domain of any size costs one pass. What can be
-decided on the spot is; whether a key sits on another account is known only when all accounts of all domains have been
-seen, so additions are candidates until then.
+Accounts are streamed and only what must be remembered of each is: a domain of any size costs one pass. Whether a key
+sits on another account is known only when all accounts of all domains have been seen: they are candidates till then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keytrust.cloud.source import NGC, CloudUser, RegisteredKey, Reported
@@ -30,10 +29,13 @@ from keytrust.sync.model import (
 from keytrust.sync.policy import Allow, Policy
 from keytrust.sync.scope import EVERYBODY, Scope
 from keytrust.sync.seen import Seen
-from keytrust.sync.stored import StoredKey
+from keytrust.sync.stored import StoredKey, creation_time
 
 Wrote = Callable[[bytes, bytes], str | None]
 """Given an account's GUID and a stored value: the run that wrote it, by the journal, or None."""
+
+Earlier = Callable[[Sequence[bytes]], Mapping[tuple[bytes, bytes], bytes]]
+"""Given objectGUIDs: the value that was last written to each account for each key, by objectGUID and KeyID."""
 
 
 def make_plan(
@@ -46,6 +48,7 @@ def make_plan(
     context: Context,
     allow_removals: int | None = None,
     scope: Scope = EVERYBODY,
+    earlier: Earlier = lambda _: {},
 ) -> Plan:
     """Work out every change that brings the directory in step with the registered keys, and nothing else.
 
@@ -58,9 +61,18 @@ def make_plan(
         context: Where and when; its time stands in for the creation time of keys of which the cloud tells none.
         allow_removals: The limit on removals that a person set for this run, instead of the policy's.
         scope: Which accounts are worked on. All are looked at: a key on one that is not counts as taken (rule 9).
+        earlier: What was written before. A key that is written again, since the domain controller asked has not heard
+            of it yet, gets the same creation time where the cloud tells none: the two values must become one.
     """
     planner = Planner(
-        CloudIndex(users), Seen(), policy=policy, wrote=wrote, dialect=dialect, context=context, scope=scope
+        CloudIndex(users),
+        Seen(),
+        policy=policy,
+        wrote=wrote,
+        dialect=dialect,
+        context=context,
+        scope=scope,
+        earlier=earlier,
     )
     for account in accounts:
         planner.take(account)
@@ -88,6 +100,7 @@ class Planner:
         dialect: Dialect,
         context: Context,
         scope: Scope = EVERYBODY,
+        earlier: Earlier = lambda _: {},
     ) -> None:
         """See ``make_plan``; ``seen`` is shared by the planners of all domains."""
         self._cloud = cloud
@@ -97,6 +110,7 @@ class Planner:
         self._dialect = dialect
         self._context = context
         self._scope = scope
+        self._earlier = earlier
         self._need_sid = Allow.UNCORROBORATED not in policy.allow
         self._census = Census(cloud_users=cloud.users, cloud_only=cloud.cloud_only)
         self._claims: list[tuple[AccountRef, bytes]] = []
@@ -191,10 +205,10 @@ class Planner:
         additions: list[Change] = []
         refusals: list[Refusal] = []
         ambiguous = self._report_shared_anchors()
-        for candidate in self._candidates:
-            if candidate.account.guid in ambiguous:
-                continue
-            outcome = self._addition(candidate)
+        candidates = [each for each in self._candidates if each.account.guid not in ambiguous]
+        earlier = self._earlier(list({each.account.guid for each in candidates if each.key.created is None}))
+        for candidate in candidates:
+            outcome = self._addition(candidate, earlier.get((candidate.account.guid, candidate.key.key_id)))
             if isinstance(outcome, Change):
                 additions.append(outcome)
             else:
@@ -230,7 +244,7 @@ class Planner:
                 self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
         return ambiguous
 
-    def _addition(self, candidate: _Candidate) -> Change | Refusal:
+    def _addition(self, candidate: _Candidate, earlier: bytes | None) -> Change | Refusal:
         account, key = candidate.account, candidate.key
         refusal = self._refusal(candidate)
         if refusal is not None:
@@ -239,7 +253,7 @@ class Planner:
             credential = build(
                 key.material,
                 device_id=key.device_id,
-                created=key.created or self._context.made_at,
+                created=key.created or creation_time(earlier) or self._context.made_at,
                 dialect=self._dialect,
                 custom_key_information=key.custom_key_information,
             )

@@ -60,6 +60,7 @@ class Runs:
             _counted(self._domain.accounts(), directory_progress),
             policy=self._policy,
             wrote=self.journal.wrote,
+            earlier=self.journal.earlier,
             dialect=self._domain.dialect,
             context=Context(self._domain.name, self._domain.sid, source.name, datetime.now(UTC)),
             allow_removals=allow_removals,

@@ -9,6 +9,7 @@ from keytrust.credential import (
     KeyCredentialError,
     KeyCredentialLink,
     KeySource,
+    KeyTime,
     KeyUsage,
     canonical_key_id,
 )
@@ -72,3 +73,9 @@ def binary_part(value: bytes) -> bytes:
     if len(parts) == 4 and parts[0].upper() == b"B":
         return parts[2].upper()
     return value
+
+
+def creation_time(value: bytes | None) -> KeyTime | None:
+    """When the key in a value was created, bit for bit, as far as the value can be read and says."""
+    credential = StoredKey.read(value).credential if value is not None else None
+    return credential.created if credential is not None else None

@@ -114,6 +114,24 @@ def test_a_killed_controller_costs_no_key_and_no_key_is_written_twice(pair: Site
     assert nothing is None
 
 
+def test_the_next_plan_by_a_controller_that_lags_gives_the_same_value(pair: Site) -> None:
+    """The key source tells no creation time here, so the second value could differ from the first in its time."""
+    pair.lab.stop_dc()
+    _, report = sync(pair)
+    assert report is not None
+    assert report.complete
+    expected = keys(at(pair, 2))
+    pair.lab.dc(2).stop_dc()
+    pair.lab.start_dc()
+    _, second = sync(pair)  # the first one knows nothing of it yet, so it is all written again
+    assert second is not None
+    assert second.complete
+    pair.lab.dc(2).start_dc()
+    until(lambda: keys(at(pair, 1)) == expected == keys(at(pair, 2)), "not one value for each key")
+    time.sleep(3)
+    assert keys(at(pair, 1)) == expected == keys(at(pair, 2))
+
+
 def test_accounts_are_read_on_at_the_next_controller_each_once(pair: Site) -> None:
     given = pair.settings.need_directory().model_copy(update={"page_size": 20})
     with Domain(given) as domain:
