@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 from tests.support.directory import MemoryDirectory, MemoryWriter
@@ -12,6 +14,7 @@ from keytrust.cloud.source import CloudUser
 from keytrust.credential import Dialect
 from keytrust.database import writing
 from keytrust.directory.account import Account
+from keytrust.errors import CloudError
 from keytrust.service.duty import Duty
 from keytrust.service.events import Event, Events
 from keytrust.service.mirror import Mirror
@@ -121,3 +124,16 @@ def duty(
         mirror=mirror,
     )
     return made, told
+
+
+@dataclass(frozen=True)
+class Given:
+    """An opener that gives what it holds, and then perhaps breaks off."""
+
+    objects: tuple[Any, ...]
+    fault: str = ""
+
+    def __call__(self) -> Iterator[Any]:
+        yield from self.objects
+        if self.fault:
+            raise CloudError(self.fault)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 from keytrust.cloud.credentials import application_tokens
 from keytrust.cloud.file import FileSource
 from keytrust.cloud.graph import GraphSource
 from keytrust.cloud.settings import CloudKind, CloudSettings
-from keytrust.cloud.source import KeySource
+from keytrust.cloud.source import CloudUser, KeySource
 from keytrust.cloud.tokens import TokenFile
 from keytrust.config import Settings
 from keytrust.directory.domain import Domain
@@ -39,6 +40,17 @@ def key_source(cloud: CloudSettings) -> KeySource:
     return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file)
 
 
+@dataclass(frozen=True, slots=True)
+class CloudOpener:
+    """Reads everybody from the key source; can be sent to another process."""
+
+    cloud: CloudSettings
+
+    def __call__(self) -> Iterator[CloudUser]:
+        """See ``KeySource.read``."""
+        return key_source(self.cloud).read()
+
+
 @contextmanager
 def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Service]:
     """The continuous service over all configured domains, or one.
@@ -61,6 +73,7 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
             Plant(
                 domains=settings.need_directories(only),
                 source=source,
+                read_users=CloudOpener(cloud),
                 store=store,
                 policy=settings.policy,
                 settings=settings.service,

@@ -45,9 +45,10 @@ class CloudFeed:
         duty = self._duty
         if self._cursor is None:
             with duty.reading() as connection:
-                self._cursor = duty.mirror.header(connection)["cloud_cursor"]
-            if self._cursor is None:
-                return  # the complete read that has to come first sets it
+                header = duty.mirror.header(connection)
+            if header["rebuilt"] is None:
+                return  # the complete read that has to come first has the mirror to itself
+            self._cursor = header["cloud_cursor"]
         changes = duty.source.changes(self._cursor)
         aged = time.monotonic() - self._stored_at > _CURSOR_AGE
         if not (changes.users or changes.removed or changes.everybody or aged):
@@ -87,9 +88,10 @@ class DirectoryFeed:
         duty = self._duty
         if self._cursor is None:
             with duty.reading() as connection:
-                self._cursor = duty.mirror.header(connection)["directory_cursor"]
-            if self._cursor is None:
+                header = duty.mirror.header(connection)
+            if header["rebuilt"] is None:
                 return
+            self._cursor = header["directory_cursor"]
         try:
             if self._session is None:
                 self._session = self._link.domain.session()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from keytrust.credential import Dialect
@@ -81,6 +82,22 @@ class Link:
         if self._writer is not None:
             self._writer.close()
         self._writer = writer
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryOpener:
+    """Reads all accounts of a domain over a connection of its own; can be sent to another process."""
+
+    settings: DirectorySettings
+
+    def __call__(self) -> Iterator[Account]:
+        """Every account.
+
+        Raises:
+            DirectoryError: they could not all be read.
+        """
+        with Domain(self.settings) as domain:
+            yield from domain.accounts()
 
 
 class _Kept:

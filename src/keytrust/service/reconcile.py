@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,9 +12,10 @@ from itertools import islice
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.link import Link
-from keytrust.service.loading import load_accounts, load_users
+from keytrust.service.loading import Loader, Read
 from keytrust.service.mirror import NewValue
-from keytrust.service.suspects import suspects
+from keytrust.service.reading import Opener, read_apart
+from keytrust.service.suspects import Suspicion, suspects
 from keytrust.service.watch import changed_since
 from keytrust.service.worklist import Priority
 
@@ -37,11 +39,21 @@ class Reconciler:
         link: The directory, for this thread alone.
         found_work: Called when there is something to look at.
         new_values: Told the values that appeared since the last complete read, which no feed has brought.
+        openers: How the two sides are read: ``users`` and ``accounts``.
+        read: By what.
     """
 
     def __init__(
-        self, duty: Duty, link: Link, found_work: Callable[[], None], new_values: Callable[[list[NewValue]], None]
+        self,
+        duty: Duty,
+        link: Link,
+        found_work: Callable[[], None],
+        new_values: Callable[[list[NewValue]], None],
+        openers: dict[str, Opener],
+        read: Read = read_apart,
     ) -> None:
+        self._openers = openers
+        self._read_side = read
         self._duty = duty
         self._link = link
         self._found_work = found_work
@@ -63,16 +75,16 @@ class Reconciler:
     def _read(self) -> None:
         duty, began = self._duty, time.monotonic()
         first, stamp = self._begin()
-        self.progress.stage = "registered keys"
-        users = load_users(duty, duty.source.read(), stamp, self._count)
-        self.progress.stage = "accounts"
+        self.progress.stage = "reading"
         appeared: list[NewValue] = []
 
         def new_value(new: NewValue) -> None:
-            if not first and len(appeared) < _MOST_NEW_VALUES:
+            if len(appeared) < _MOST_NEW_VALUES:
                 appeared.append(new)
 
-        accounts = load_accounts(duty, self._link.domain.accounts(), stamp, self._count, new_value)
+        loader = Loader(duty, stamp, first=first, read=self._read_side, progress=self._count, new_value=new_value)
+        counts = loader.load(self._openers)
+        users, accounts = counts["users"], counts["accounts"]
         self.progress.stage = "comparing"
         found = self._suspect()
         with duty.writing() as connection:
@@ -108,15 +120,20 @@ class Reconciler:
 
     def _suspect(self) -> int:
         duty, found = self._duty, 0
-        with duty.reading() as connection:
-            guids = iter(sorted(set(suspects(connection, duty.mirror, duty.policy))))
+        with ThreadPoolExecutor(2, thread_name_prefix="compare") as threads:
+            guids = iter(sorted(set().union(*threads.map(self._suspects, (Suspicion.LACKING, Suspicion.OTHER)))))
         while part := list(islice(guids, _PART)):
             with duty.writing() as connection:
                 found += duty.worklist.add(connection, part, time.time(), Priority.RECONCILE)
         return found
 
-    def _count(self, done: int) -> None:
-        self.progress.done = done
+    def _suspects(self, kind: Suspicion) -> set[bytes]:
+        with self._duty.reading() as connection:
+            return set(suspects(connection, self._duty.mirror, self._duty.policy, kind))
+
+    def _count(self, side: str, done: int) -> None:
+        if side == "accounts":
+            self.progress.done = done
         if self._duty.stopping():
             raise StopReadingError
 

@@ -16,18 +16,23 @@ from keytrust.sync.stored import StoredKey
 Row = dict[str, Any]
 
 
+def storable(text: str) -> str:
+    """A text for people, without what PostgreSQL does not take in one."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
 def user_row(mirror: int, stamp: int, user: CloudUser) -> Row:
     """The row of ``cloud_users``; its digest covers everything of the user that a plan depends on."""
     known = isinstance(user.keys, Reported)
-    reason = user.keys.reason if isinstance(user.keys, Unknown) else ""
+    reason = storable(user.keys.reason) if isinstance(user.keys, Unknown) else ""
     keys = keylist.pack(user.keys.keys)
-    content = repr((user.source_anchor, user.sid, user.upn, known, reason)).encode("utf-8", "surrogatepass")
+    content = repr((user.id, user.source_anchor, user.sid, user.upn, known, reason)).encode("utf-8", "surrogatepass")
     return {
         "mirror": mirror,
         "id": user.id,
         "anchor": user.source_anchor,
         "sid": user.sid,
-        "upn": user.upn,
+        "upn": storable(user.upn),
         "known": known,
         "reason": reason,
         "keys": keys,
@@ -89,7 +94,7 @@ def account_rows(mirror: int, stamp: int, account: Account) -> AccountRows:
         "guid": account.guid,
         "anchor": account.source_anchor,
         "sid": account.sid,
-        "name": account.name,
+        "name": storable(account.name),
         "digest": _digest(account, raw),
         "stamp": stamp,
     }
@@ -99,6 +104,7 @@ def account_rows(mirror: int, stamp: int, account: Account) -> AccountRows:
 def _digest(account: Account, values: Iterable[bytes]) -> bytes:
     """Covers what a plan depends on, but where the account is and what else it is called."""
     content = (
+        account.guid,
         account.source_anchor,
         account.sid,
         account.name,

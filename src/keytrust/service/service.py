@@ -17,6 +17,7 @@ from keytrust.service.duty import Duty
 from keytrust.service.events import Event, EventKind, Events
 from keytrust.service.log import logger
 from keytrust.service.mirror import Mirror
+from keytrust.service.reading import Opener
 from keytrust.service.settings import ServiceSettings
 from keytrust.service.source import ChangingSource
 from keytrust.service.term import Term
@@ -36,6 +37,7 @@ class Plant:
     Attributes:
         domains: The configured domains by label.
         source: Where keys are registered.
+        read_users: Reads everybody from there, in whichever process it is called.
         store: The store.
         policy: What the operator allows.
         settings: How the service works.
@@ -44,6 +46,7 @@ class Plant:
 
     domains: Mapping[str, DirectorySettings]
     source: ChangingSource
+    read_users: Opener
     store: Engine
     policy: Policy
     settings: ServiceSettings
@@ -150,7 +153,7 @@ class Service:
             mirror=mirror,
         )
         duty.tell(EventKind.LEASE_GAINED, f"This instance is the writer for {name}.", holder=holder)
-        term = Term(duty, plant.domains[label], plant.poll_seconds)
+        term = Term(duty, plant.domains[label], plant.poll_seconds, plant.read_users)
         self._terms[label] = term
         watcher = threading.Thread(target=self._pass_on_stop, args=(duty,), daemon=True)
         watcher.start()

@@ -10,8 +10,9 @@ from keytrust.errors import StoreError
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.feeds import CloudFeed, DirectoryFeed
-from keytrust.service.link import Link
+from keytrust.service.link import DirectoryOpener, Link
 from keytrust.service.outcomes import Outcomes
+from keytrust.service.reading import Opener
 from keytrust.service.reconcile import Reconciler
 from keytrust.service.repeating import Health, Repeating
 from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
@@ -33,9 +34,10 @@ class Term:
         duty: The domain.
         directory: How to reach it.
         poll_seconds: How often the cloud is asked.
+        read_users: Reads everybody from the cloud, in another process.
     """
 
-    def __init__(self, duty: Duty, directory: DirectorySettings, poll_seconds: float) -> None:
+    def __init__(self, duty: Duty, directory: DirectorySettings, poll_seconds: float, read_users: Opener) -> None:
         self._duty = duty
         self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile", "scope")}
         self._tally = Tally(duty.domain)
@@ -51,7 +53,13 @@ class Term:
         seconds = duty.settings.directory_poll_seconds
         self._directory = self._repeating("directory", self._directory_feed.poll, seconds, 15.0)
         outcomes = Outcomes(duty, self._links["reconcile"], journal)
-        self._reconciler = Reconciler(duty, self._links["reconcile"], self._mirror_is_there, outcomes.report_values)
+        self._reconciler = Reconciler(
+            duty,
+            self._links["reconcile"],
+            self._mirror_is_there,
+            outcomes.report_values,
+            {"users": read_users, "accounts": DirectoryOpener(directory)},
+        )
         self._reconcile = self._repeating("reconcile", self._read_everything_if_due, 1.0, 300.0)
         self._next_reading = 0.0
         scope = ScopeWatch(duty, self._links["scope"], self._worker.wake)

@@ -1,0 +1,59 @@
+"""Sets of millions of names in eight bytes each. Pure."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
+from hashlib import blake2b
+
+_SHIFT, _HALF = 56, 128
+_SIGN = 1 << 63
+
+
+def hash64(name: bytes) -> int:
+    """A name as a number. Two names of one number are taken for one: in a million, once in 40 million times."""
+    return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") - _SIGN
+
+
+class Hashes:
+    """Numbers of 64 bits: first added, then frozen and looked up. Sorted in parts, so that sorting needs no memory."""
+
+    def __init__(self) -> None:
+        self._parts = [array("q") for _ in range(2 * _HALF)]
+
+    def add(self, number: int) -> None:
+        """Add a number, before ``freeze``."""
+        self._parts[(number >> _SHIFT) + _HALF].append(number)
+
+    def add_all(self, packed: bytes) -> None:
+        """Add numbers as ``array("q").tobytes`` gives them."""
+        numbers = array("q")
+        numbers.frombytes(packed)
+        for number in numbers:
+            self.add(number)
+
+    def freeze(self) -> None:
+        """Make it fit for looking up, and forget repetitions."""
+        self._parts = [array("q", sorted(set(part))) for part in self._parts]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def __contains__(self, number: int) -> bool:
+        part = self._parts[(number >> _SHIFT) + _HALF]
+        at = bisect_left(part, number)
+        return at < len(part) and part[at] == number
+
+    def tobytes(self) -> bytes:
+        """All numbers, for another process."""
+        return b"".join(part.tobytes() for part in self._parts)
+
+    @classmethod
+    def frozen(cls, numbers: Iterable[int]) -> Hashes:
+        """A set of these numbers."""
+        made = cls()
+        for number in numbers:
+            made.add(number)
+        made.freeze()
+        return made

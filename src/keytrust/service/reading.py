@@ -1,0 +1,125 @@
+"""A side of a complete read in a process of its own: reading and parsing use the other core, and their memory ends.
+
+The process is given what to read on its standard input, and writes batches to its standard output. It is this program
+itself, so both sides of the pipe trust each other.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from keytrust.errors import CloudError, DirectoryError, KeytrustError
+from keytrust.memory import relax_garbage_collection
+from keytrust.service.hashes import Hashes
+from keytrust.service.sides import Batch, batches
+
+Opener = Callable[[], Iterable[Any]]
+"""Opens a side and gives all its objects. For another process it has to be picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to read.
+
+    Attributes:
+        side: ``users`` or ``accounts``.
+        opener: Where from.
+        mirror: The mirror's number.
+        stamp: For the rows.
+        known: Fingerprints of the rows that are mirrored already, packed.
+        with_objects: Whether the changed objects themselves are wanted too.
+    """
+
+    side: str
+    opener: Opener
+    mirror: int
+    stamp: int
+    known: bytes
+    with_objects: bool
+
+    def batches(self) -> Iterator[Batch]:
+        """All of it, in this process."""
+        known = Hashes()
+        known.add_all(self.known)
+        known.freeze()
+        return batches(self.side, self.opener(), self.mirror, self.stamp, known, with_objects=self.with_objects)
+
+
+def read_apart(reading: Reading) -> Iterator[Batch]:
+    """All of it, in a process of its own, which ends with the iteration.
+
+    Raises:
+        CloudError, DirectoryError: it could not be read completely.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "keytrust.service.reading"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert child.stdin is not None  # noqa: S101 - asked for above
+    assert child.stdout is not None  # noqa: S101
+    try:
+        with suppress(BrokenPipeError):
+            pickle.dump(reading, child.stdin, pickle.HIGHEST_PROTOCOL)
+            child.stdin.close()
+        while True:
+            try:
+                told = pickle.load(child.stdout)  # noqa: S301 - from our own process
+            except (EOFError, pickle.UnpicklingError):
+                told = _Fault("it ended before it had read everything", "", "", "")
+            if told is None:
+                return
+            if isinstance(told, _Fault):
+                kind = CloudError if reading.side == "users" else DirectoryError
+                raise kind(told.message, not_done=told.not_done, remedy=told.remedy, detail=told.detail)
+            yield told
+    finally:
+        child.kill()
+        child.stdout.close()
+        child.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    message: str
+    not_done: str
+    remedy: str
+    detail: str
+
+
+def serve_reading() -> None:
+    """Read what standard input asks for."""
+    # What ends the service ends this one by the closed pipe, after the service has said so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not get between the batches
+    relax_garbage_collection()
+    told: object = None
+    try:
+        reading = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
+        for batch in reading.batches():
+            pickle.dump(batch, output, pickle.HIGHEST_PROTOCOL)
+            output.flush()
+    except BrokenPipeError:
+        os._exit(0)
+    except KeytrustError as error:
+        told = _Fault(error.message, error.not_done, error.remedy, error.detail)
+    except Exception as error:  # the service reports it, and goes on
+        told = _Fault(f"internal fault while reading: {type(error).__name__}: {error}", "", "", "")
+    with suppress(BrokenPipeError):
+        pickle.dump(told, output, pickle.HIGHEST_PROTOCOL)
+        output.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    # Unpickled classes must be those of the importable module, not of __main__.
+    from keytrust.service import reading as itself  # noqa: PLW0406
+
+    itself.serve_reading()
