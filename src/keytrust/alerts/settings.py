@@ -18,6 +18,7 @@ DEFAULT_KINDS = (
     EventKind.UNEXPECTED_VALUE,
     EventKind.VANISHING_VALUE,
     EventKind.LEASE_LOST,
+    EventKind.NOT_REPLICATED,
 )
 _SYSLOG = re.compile(
     r"(?:unix:(?P<path>/.+)|(?P<kind>udp|tcp):(?P<host>\[[^\]\s]+\]|[^:\s\[\]]+):(?P<port>[0-9]{1,5}))"

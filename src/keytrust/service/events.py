@@ -44,6 +44,10 @@ class EventKind(StrEnum):
     """It is not any more, because it was told so. ``holder``."""
     RECONCILED = "reconciled"
     """Both sides were read completely. ``users``, ``accounts``, ``suspects``, ``seconds``."""
+    ARRIVED = "arrived"
+    """A change shows at another domain controller. ``server``, ``seconds`` since it was confirmed, ``keyId``."""
+    NOT_REPLICATED = "not-replicated"
+    """Changes have not reached another domain controller in time. ``server``, ``changes``."""
     WOULD_WRITE = "would-write"
     """Staging mode: a change that was not made. ``action``, ``keyId``."""
 
@@ -97,6 +101,8 @@ class Events:
 
 def log_event(event: Event) -> None:
     """A listener that logs every event as one JSON line on standard error."""
+    if event.kind is EventKind.ARRIVED:
+        return  # with many domain controllers these would drown all else; they are metrics
     told = {name: value for name, value in event.data.items() if value is not None}
     if event.account is not None:
         told |= {"account": event.account.name, "dn": event.account.dn}
@@ -114,4 +120,5 @@ _LOUD = {
     EventKind.SET_ASIDE,
     EventKind.FEED_FAILED,
     EventKind.LEASE_LOST,
+    EventKind.NOT_REPLICATED,
 }

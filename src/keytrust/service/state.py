@@ -32,6 +32,8 @@ class DomainState:
         written: Changes made and read back in this term, by action.
         latency: ``count``, ``p50``, ``p99``, ``last``: seconds from registration to confirmed, of the last 1,000.
         reconcile: ``stage`` and ``done`` while both sides are read completely, ``last`` when that ended, ``next`` (s).
+        replicas: The domain's writable domain controllers, when there are several: ``host``, ``pending`` changes on
+            the way there, ``lag`` of the last arrival (s), ``fault``.
     """
 
     at: str = ""
@@ -45,6 +47,7 @@ class DomainState:
     written: dict[str, int] = field(default_factory=dict)
     latency: dict[str, float] = field(default_factory=dict)
     reconcile: dict[str, Any] = field(default_factory=dict)
+    replicas: list[dict[str, object]] = field(default_factory=list)
 
     def to_json(self) -> str:
         """For the store."""

@@ -15,6 +15,8 @@ from keytrust.service.outcomes import Outcomes
 from keytrust.service.reading import Opener
 from keytrust.service.reconcile import Reconciler
 from keytrust.service.repeating import Health, Repeating
+from keytrust.service.replication_watch import POLL_SECONDS as REPLICA_SECONDS
+from keytrust.service.replication_watch import ReplicationWatch
 from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
 from keytrust.service.state import DomainState, Tally
 from keytrust.service.worker import Worker
@@ -39,7 +41,7 @@ class Term:
 
     def __init__(self, duty: Duty, directory: DirectorySettings, poll_seconds: float, read_users: Opener) -> None:
         self._duty = duty
-        self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile", "scope")}
+        self._links = {name: Link(directory) for name in ("worker", "directory", "reconcile", "scope", "replicas")}
         self._tally = Tally(duty.domain)
         self._state = DomainState(staging=duty.settings.staging)
         worker = self._work = Worker(duty, self._links["worker"])
@@ -64,12 +66,16 @@ class Term:
         self._next_reading = 0.0
         scope = ScopeWatch(duty, self._links["scope"], self._worker.wake)
         self._scope = self._repeating("scope", scope.poll, POLL_SECONDS, 60.0) if scope.needed else None
+        self._replicas = ReplicationWatch(duty, self._links["replicas"])
+        self._replication = self._repeating("replication", self._replicas.poll, REPLICA_SECONDS, 60.0)
 
     def serve(self) -> None:
         """Be the writer until the term ends; then everything that was under way has come to its end."""
         duty = self._duty
         duty.events.subscribe(self._tally)
+        duty.events.subscribe(self._replicas)
         parts = [self._cloud, self._directory, self._worker, self._reconcile]
+        parts.append(self._replication)
         parts += [self._scope] if self._scope is not None else []
         for part in parts:
             part.start()
@@ -80,6 +86,7 @@ class Term:
             for part in parts:
                 part.join(_JOIN_SECONDS)
             self._directory_feed.close()
+            self._replicas.close()
             for link in self._links.values():
                 link.drop()
 
@@ -177,6 +184,7 @@ class Term:
             "last": rebuilt,
             "next": max(0.0, round(self._next_reading - now)),
         }
+        state.replicas = self._replicas.state()
         state.feeds = {
             name: {
                 "failures": part.health.failures,

@@ -70,16 +70,14 @@ class Metrics:
                     self._latency.labels(domain).observe(float(event.data["seconds"]))
             case EventKind.FEED_FAILED:
                 self._errors.labels(domain, str(event.data.get("feed"))).inc()
+            case EventKind.ARRIVED:
+                self._arrival.labels(domain, str(event.data["server"])).observe(float(event.data["seconds"]))
             case EventKind.LEASE_GAINED:
                 self._held.add(domain)
             case EventKind.LEASE_LOST | EventKind.LEASE_RELEASED:
                 self._held.discard(domain)
             case EventKind.SET_ASIDE:
                 self._errors.labels(domain, "account").inc()
-
-    def arrived(self, domain: str, controller: str, seconds: float) -> None:
-        """A change has reached another domain controller."""
-        self._arrival.labels(domain, controller).observe(seconds)
 
     def exposition(self) -> bytes:
         """Everything in the text format."""
