@@ -46,7 +46,7 @@ def run() -> list[BenchResult]:
         with Domain(settings) as domain, ticket_cache(settings) as cache:
             accounts = [account for account in domain.accounts() if account.name.startswith("bench")]
             connection = connect(settings, settings.servers[0], cache)
-            additions = [_addition(account) for account in accounts]
+            additions = [addition(account) for account in accounts]
             _bare(connection, settings, additions[:50], ldap.MOD_ADD)  # warm
             _bare(connection, settings, additions[:50], ldap.MOD_DELETE)
             ours: list[float] = []
@@ -94,7 +94,8 @@ def _bare(
     return len(changes) / (perf_counter() - began)
 
 
-def _addition(account: Account) -> Change:
+def addition(account: Account) -> Change:
+    """A key that is the account's own, to be added."""
     number = int.from_bytes(shake_256(account.guid).digest(256), "big") | 1 << 2047 | 1
     credential = build(
         to_rsa1(number, 65537),

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.apply import _addition as addition
+from bench.apply import addition
 from bench.result import BenchResult
 from bench.site import bench_lab
 from keytrust import config

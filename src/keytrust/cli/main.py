@@ -17,6 +17,7 @@ from keytrust.cli import (
     demo,
     doctor,
     explain,
+    forest,
     history,
     lab,
     plan,
@@ -82,6 +83,7 @@ app.command("show")(show.show)
 app.command("status")(status.status)
 app.command("explain")(explain.explain)
 app.command("decode")(decode.decode)
+app.command("forest")(forest.forest)
 app.command("signin")(signin.signin)
 app.command("audit")(audit.audit)
 app.command("doctor")(doctor.doctor)

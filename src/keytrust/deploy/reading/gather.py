@@ -12,11 +12,11 @@ from typing import Any
 from keytrust.config import Settings
 from keytrust.deploy.checks.facts import ControllerFacts, DomainFacts, Facts, Listing, Unread
 from keytrust.deploy.reading.directory import read_domain, read_listings
-from keytrust.deploy.reading.errands import Errands
 from keytrust.deploy.reading.kdc import ask_tcp, ask_udp
 from keytrust.deploy.reading.rootdse import read_root
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
 from keytrust.directory.domain import Domain
+from keytrust.directory.errands import Errands
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import KeytrustError
 

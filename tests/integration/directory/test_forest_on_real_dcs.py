@@ -1,0 +1,43 @@
+"""``keytrust forest`` on real domain controllers: two that replicate, and a second forest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.site import keytrust
+
+from keytrust.config import VARIABLE
+from keytrust.directory import srv
+from keytrust.errors import DirectoryError
+from keytrust.lab import Lab
+
+pytestmark = pytest.mark.lab
+
+
+def test_everything_is_found_from_one_controller_and_one_that_is_dead_is_told(pair_lab: Lab) -> None:
+    spec = pair_lab.spec
+    pair_lab.dc(2).stop_dc()
+    env = {VARIABLE: str(spec.config), "KEYTRUST_DIRECTORY__SERVERS": json.dumps([spec.dc_host])}
+    done = keytrust("forest", "--json", "--nameserver", spec.address, env=env)
+    assert done.returncode == 3, done.stderr
+    first, second = json.loads(done.stdout)["forests"]
+    assert (first["root"], first["schemaVersion"], second["root"]) == (spec.domain, 88, spec.second.domain)
+    one, two = first["controllers"]
+    assert (one["host"], one["primary"], one["reachable"], one["inDns"]) == (spec.dc_host, True, True, True)
+    assert (two["host"], two["primary"], two["reachable"], two["inDns"]) == (spec.dc(2).dc_host, False, False, True)
+    assert abs(one["clockOffset"]) < 60
+    assert "4.24" in one["system"]
+    assert "no answer" in two["fault"]
+    shown = keytrust("forest", "--nameserver", spec.address, env=env | {"COLUMNS": "80"})
+    for word in ("dc2", "no answer", "PDC", "writable", f"Forest {spec.second.domain}"):
+        assert word in shown.stdout
+
+
+def test_controllers_are_found_by_dns_those_of_the_site_too(pair_lab: Lab) -> None:
+    spec = pair_lab.spec
+    both = {spec.dc_host, spec.dc(2).dc_host}
+    for site in (None, "Default-First-Site-Name", "No-Such-Site"):
+        assert set(srv.controllers(spec.domain, site, [spec.address], 30)) == both
+    with pytest.raises(DirectoryError, match="DNS names no domain controller"):
+        srv.controllers("nothing.invalid", None, [spec.address], 2)
