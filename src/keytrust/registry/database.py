@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, Ope
 from keytrust.database import UnknownVersionError, make_engine, migrate, writing
 from keytrust.errors import RegistryError
 from keytrust.registry import tables
+from keytrust.registry.group_commit import GroupCommit
 
 _ATTEMPTS = 5
 _IN_EACH_OTHERS_WAY = {"40001", "40P01"}
@@ -30,6 +31,7 @@ class Database:
         self._sqlite = engine.dialect.name == "sqlite"
         # SQLite has one writer. Queueing here is fair and immediate; its own busy handler sleeps and polls.
         self._writer = threading.Lock()
+        self._group = GroupCommit(self.write) if self._sqlite else None
         self.instance = ""
         """Which database this is: a GUID that it got when it was made."""
         self.on_write: Callable[[], None] = lambda: None
@@ -95,9 +97,13 @@ class Database:
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in a writing transaction; again if another one got in its way in the same moment.
 
+        On SQLite those who come at the same time share a commit.
+
         Raises:
             SQLAlchemyError: it was in the way every time, or something else is wrong.
         """
+        if self._group is not None:
+            return self._group.run(work)
         for _ in range(_ATTEMPTS - 1):
             try:
                 with self.write() as connection:
