@@ -34,7 +34,7 @@ def run() -> list[BenchResult]:
 def _measure(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="keytrust-bench-") as directory:
         place = Path(directory)
-        with site(place / "site") as (settings, issuer):
+        with site(place / "site") as (settings, issuer, _):
             fill(settings, count, with_keys=True)
             (place / "token").write_text(issuer.reader_token(audience=settings.graph_resource))
             command = [sys.executable, "-m", "bench.graph", settings.url, str(place / "token"), str(count)]

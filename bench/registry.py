@@ -2,7 +2,9 @@
 
 The registry is a process of its own, reached over HTTP on loopback by a client that shares the processors with it. A
 registration counts when it was answered 200, which is after its commit was synced to disk; its commits are beside it,
-synced by the same file system, to show how much of the time is the disk's.
+synced by the same file system, to show how much of the time is the disk's. Beside it too, the parts of a registration
+(verifying the token, checking the key, one transaction alone with its fsync) and the service's processor time for the
+whole: what these leave is HTTP, routing and threads.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
+from bench.registry_parts import cpu_seconds, parts
 from bench.result import BenchResult
 from keytrust.credential import to_rsa1, weaknesses
 from keytrust.registry import Database, ImportedUser, Issuer, RegistrySettings, import_users
@@ -50,7 +53,7 @@ def run() -> list[BenchResult]:
 
 
 def _registrations(directory: Path) -> list[BenchResult]:
-    with site(directory) as (settings, issuer):
+    with site(directory) as (settings, issuer, pid):
         database = Database.open(settings.database_url)
         import_users(database, [_account(number) for number in range(REGISTRATIONS)])
         fill_devices(database, REGISTRATIONS)
@@ -62,6 +65,7 @@ def _registrations(directory: Path) -> list[BenchResult]:
             body = json.dumps({"kngc": base64.b64encode(_acceptable(number)).decode()})
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             requests.append((body, headers))
+        used = cpu_seconds(pid)
         began = perf_counter()
         threads = [
             threading.Thread(target=_register, args=(settings.url, requests[first::CLIENTS]))
@@ -72,14 +76,20 @@ def _registrations(directory: Path) -> list[BenchResult]:
         for thread in threads:
             thread.join()
         rate = REGISTRATIONS / (perf_counter() - began)
+        cpu = (cpu_seconds(pid) - used) * 1000 / REGISTRATIONS
         database = Database.open(settings.database_url)
         with database.read() as connection:
             stored = connection.exec_driver_sql("SELECT count(*) FROM keys").scalar_one()
         database.close()
         if stored != REGISTRATIONS:
             raise RuntimeError(f"{stored} keys are stored, not {REGISTRATIONS}: the figure would be of something else")
+        upns = [_account(number).upn for number in range(REGISTRATIONS)]
+        more = [_acceptable(REGISTRATIONS + number) for number in range(200)]
+        shares = parts(settings, issuer, upns, [body.encode() for body, _ in requests[:200]], more)
     return [
         BenchResult.at_least("registry.registrations", rate, "1/s", TARGET_REGISTRATIONS),
+        BenchResult("registry.cpu_of_a_registration", cpu, "ms"),
+        *shares,
         BenchResult("registry.fsyncs_of_the_disk", _fsync_rate(directory), "1/s"),
     ]
 
@@ -106,7 +116,7 @@ def _fsync_rate(directory: Path) -> float:
 
 
 def _listing(directory: Path) -> list[BenchResult]:
-    with site(directory) as (settings, issuer):
+    with site(directory) as (settings, issuer, _):
         fill(settings, LISTED, with_keys=True)
         headers = reader(settings, issuer)
         rates = [_list_all(settings.url, headers) for _ in range(3)]
@@ -133,7 +143,7 @@ def _list_all(url: str, headers: dict[str, str]) -> float:
 
 
 def _delta(directory: Path) -> list[BenchResult]:
-    with site(directory) as (settings, issuer):
+    with site(directory) as (settings, issuer, _):
         fill(settings, STORED, with_keys=False)
         headers = reader(settings, issuer)
         connection = HTTPConnection(urlsplit(settings.url).netloc, timeout=60)
@@ -154,8 +164,8 @@ def _delta(directory: Path) -> list[BenchResult]:
 
 
 @contextmanager
-def site(directory: Path) -> Iterator[tuple[RegistrySettings, Issuer]]:
-    """A registry in a process of its own, stopped in the end; its settings with the real address, and its issuer."""
+def site(directory: Path) -> Iterator[tuple[RegistrySettings, Issuer, int]]:
+    """A registry in a process of its own, stopped in the end: its settings with the real address, issuer and pid."""
     directory.mkdir()
     issuer = Issuer.open(directory / "issuer", algorithm="ES256")
     url = f"sqlite:///{directory}/registry.db"
@@ -169,7 +179,7 @@ def site(directory: Path) -> Iterator[tuple[RegistrySettings, Issuer]]:
     try:
         assert process.stderr is not None
         served = json.loads(process.stderr.readline())["url"]
-        yield settings.model_copy(update={"port": urlsplit(served).port}), issuer
+        yield settings.model_copy(update={"port": urlsplit(served).port}), issuer, process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)

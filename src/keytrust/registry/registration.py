@@ -85,7 +85,7 @@ def register(
     at = now()
     claims = _verified(request.authorization, settings, verifier, at)
     device_id = _device_id(claims)
-    material = _material(request.body)
+    material = acceptable_material(request.body)
     limits.count_registration(claims.actor.casefold())
     origin = audit.Origin(claims.actor, at, request.request_id)
 
@@ -141,8 +141,12 @@ def _device_id(claims: Claims) -> str:
         raise RegistrationError(401, "device_required", "the token names no device (deviceid)", "deviceid") from None
 
 
-def _material(body: bytes) -> bytes:
-    """The key material of a request body: RSA-2048, in the one form that is written to the directory."""
+def acceptable_material(body: bytes) -> bytes:
+    """The key material of a request body: RSA-2048, in the one form that is written to the directory.
+
+    Raises:
+        RegistrationError: it is another key, a weak one, or none.
+    """
     try:
         content = strict_json.loads(body)
     except ValueError:
