@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 _BUSY_SECONDS = 30
+_CONNECT_SECONDS = 10
+"""For a server that does not answer at all; the system alone would try for minutes."""
 _BEGIN = "keytrust_begin"
 
 
@@ -24,7 +26,8 @@ def make_engine(url: URL) -> Engine:
         ArgumentError, NoSuchModuleError, ImportError: there is no such database, or its driver is not installed.
     """
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
