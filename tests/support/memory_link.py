@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine
 from tests.support.directory import MemoryDirectory, MemoryWriter
 
+from keytrust.audit.devices import Device
 from keytrust.cloud.delta import Changes
 from keytrust.cloud.source import CloudUser
 from keytrust.credential import Dialect
 from keytrust.database import writing
 from keytrust.directory.account import Account
+from keytrust.directory.replication import Origin
 from keytrust.errors import CloudError
 from keytrust.service.duty import Duty
 from keytrust.service.events import Event, Events
@@ -37,6 +41,7 @@ class MemoryLink:
         self.directory = directory
         self.drops = 0
         self.in_scope = EVERYBODY
+        self.devices: dict[UUID, Device] = {}
 
     def place(self, source: str) -> Place:
         return Place("corp.example", SID, "dc1.corp.example", source)
@@ -49,6 +54,12 @@ class MemoryLink:
 
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         return self.directory.values_of(guids)
+
+    def device(self, identifier: UUID) -> Device | None:
+        return self.devices.get(identifier)
+
+    def origin(self, guid: bytes, binary: bytes) -> Origin | None:
+        return Origin("DC2", datetime(2026, 1, 2, tzinfo=UTC), exact=True)
 
     def writer(self) -> MemoryWriter:
         return self.directory.writer()

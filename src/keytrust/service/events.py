@@ -23,7 +23,12 @@ class EventKind(StrEnum):
     WRITTEN = "written"
     """A change was made and read back. ``action``, ``keyId``, ``run``, ``server``, ``seconds`` since registration."""
     UNEXPECTED_VALUE = "unexpected-value"
-    """A value appeared that this journal did not write. ``value`` (text), ``valueDigest``, ``server``, ``keyId``."""
+    """A value appeared that this journal did not write, and something speaks against it. ``value`` (text),
+    ``valueDigest``, ``keyId``, ``severity``, ``findings`` (the audit's codes), ``server``; ``originServer`` and
+    ``originTime`` by the domain controller's replication metadata, ``originExact``."""
+    FOREIGN_VALUE = "foreign-value"
+    """One appeared that nothing speaks against: registered and written by another program, a security key, a computer's
+    own. As for ``UNEXPECTED_VALUE``, without the origin."""
     VANISHING_VALUE = "vanishing-value"
     """A key that was written again and again does not last on the account. ``keyId``, ``times``."""
     CONFLICT = "conflict"

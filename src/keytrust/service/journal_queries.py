@@ -46,3 +46,21 @@ def times_written(connection: Connection, guids: Iterable[bytes], since: datetim
         )
         found.update({(guid, key_id): times for guid, key_id, times in connection.execute(query)})
     return found
+
+
+def removed_last(connection: Connection, value: bytes) -> datetime | None:
+    """When a value, given by its id, was removed, if that is the last that the journal has of it and took effect."""
+    outcomes = journal.alias()
+    query = (
+        select(journal.c.action, journal.c.at)
+        .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
+        .where(
+            journal.c.value_id == value,
+            journal.c.entry == "intent",
+            outcomes.c.outcome.is_(None) | outcomes.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
+        )
+        .order_by(journal.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return datetime.fromisoformat(row.at) if row is not None and row.action == Action.REMOVE.value else None

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from uuid import UUID
 
+from keytrust.audit.devices import Device
 from keytrust.credential import Dialect
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
+from keytrust.directory.replication import Origin
 from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
+from keytrust.service.evidence import device_in, origin_in
 from keytrust.sync.carrying import Place
 from keytrust.sync.scope import Scope, scope_of
 from keytrust.sync.writing import Writer
@@ -71,6 +75,14 @@ class Link:
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """See ``Domain``."""
         return self.domain.values_of(guids, server)
+
+    def device(self, identifier: UUID) -> Device | None:
+        """The device object of the directory with this id, if there is one."""
+        return device_in(self.domain, identifier)
+
+    def origin(self, guid: bytes, binary: bytes) -> Origin | None:
+        """Where the value with this binary part was written, as far as the domain controller tells."""
+        return origin_in(self.domain, guid, binary)
 
     def writer(self) -> Writer:
         """A connection for changes: the one that was used last, while it is well."""
@@ -149,5 +161,7 @@ class Linked(Protocol):
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]: ...
     def scope(self, among: Sequence[bytes]) -> Scope: ...
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]: ...
+    def device(self, identifier: UUID) -> Device | None: ...
+    def origin(self, guid: bytes, binary: bytes) -> Origin | None: ...
     def writer(self) -> Writer: ...
     def drop(self) -> None: ...

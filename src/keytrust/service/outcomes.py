@@ -13,6 +13,7 @@ from keytrust.cloud.source import CloudUser
 from keytrust.directory.account import Account
 from keytrust.errors import KeytrustError
 from keytrust.service import findings
+from keytrust.service.alarm import Alarm
 from keytrust.service.audit_trail import log_run
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
@@ -23,10 +24,8 @@ from keytrust.service.link import Linked
 from keytrust.service.mirror import NewValue
 from keytrust.service.worklist import Entry, Priority
 from keytrust.sync.journal import Journal, Outcome
-from keytrust.sync.model import AccountRef, Action, Change, Plan
+from keytrust.sync.model import Action, Change, Plan
 from keytrust.sync.report import RunReport
-from keytrust.sync.stored import StoredKey
-from keytrust.sync.trace import value_digest
 
 
 class Outcomes:
@@ -37,6 +36,7 @@ class Outcomes:
         self._link = link
         self._journal = journal
         self._now = now
+        self._alarm = Alarm(duty, link, journal)
 
     # -- before planning ----------------------------------------------------------------------------------------
 
@@ -48,20 +48,7 @@ class Outcomes:
 
     def report_values(self, new_values: Iterable[NewValue]) -> None:
         """Tell of values that are new and not ours."""
-        for new in new_values:
-            if self._journal.wrote(new.account.guid, new.raw) is not None:
-                continue
-            stored = StoredKey.read(new.raw)
-            self._duty.tell(
-                EventKind.UNEXPECTED_VALUE,
-                f"{new.account.name} holds a key that keytrust did not write.",
-                AccountRef.of(new.account),
-                value=new.raw.decode("utf-8", "backslashreplace"),
-                valueDigest=value_digest(new.raw),
-                keyId=stored.key_id.hex() if stored.key_id else None,
-                ngc=stored.serves,
-                server=self._link.place("").server,
-            )
+        self._alarm.judge(new_values)
 
     def without_vanishing(self, plan: Plan) -> Plan:
         """The plan without the additions of keys that were written again and again and do not last."""

@@ -44,7 +44,7 @@ def world_of(connection: Connection, mirror: Mirror, targets: Iterable[Account])
     anchors = {account.source_anchor for account in targets}
     peers = set(_peers(connection, mirror, anchors)) - own
     sids = {account.sid for account in targets} | set(_sids(connection, mirror, peers))
-    users = {user.id: user for user in _claimants(connection, mirror, anchors, sids)}
+    users = {user.id: user for user in claimants(connection, mirror, anchors, sids)}
     keys = [key for user in users.values() for key in user.keys.keys if key.key_type == NGC]
     for user in _registered(connection, mirror, {key.key_id for key in keys}):
         users.setdefault(user.id, user)
@@ -108,7 +108,8 @@ def _sids(connection: Connection, mirror: Mirror, guids: Iterable[bytes]) -> Ite
         yield from connection.execute(query).scalars()
 
 
-def _claimants(connection: Connection, mirror: Mirror, anchors: set[bytes], sids: set[str]) -> Iterable[CloudUser]:
+def claimants(connection: Connection, mirror: Mirror, anchors: set[bytes], sids: set[str]) -> Iterable[CloudUser]:
+    """The cloud users who carry one of these source anchors or SIDs."""
     for column, wanted in ((cloud_users.c.anchor, sorted(anchors)), (cloud_users.c.sid, sorted(sids))):
         for chunk in chunks(wanted):
             query = select(cloud_users).where(cloud_users.c.mirror == mirror.id, column.in_(chunk))

@@ -1,0 +1,61 @@
+"""What the directory tells of a value that appeared: its device, and where and when it was written."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import ldap
+
+from keytrust.audit.devices import DEVICE_ATTRIBUTES, Device, device_of
+from keytrust.directory.account import guid_text
+from keytrust.directory.domain import Domain
+from keytrust.directory.replication import VALUE_METADATA, Origin, generalized_time, origin_of
+
+_METADATA = VALUE_METADATA.lower()
+
+
+def device_in(domain: Domain, identifier: UUID) -> Device | None:
+    """The ``msDS-Device`` with this id, if there is one.
+
+    Raises:
+        DirectoryError: the domain cannot be read.
+    """
+    wanted = "".join(f"\\{byte:02x}" for byte in identifier.bytes_le)
+    with domain.session() as session:
+        found = session.search(
+            domain.controller.domain,
+            ldap.SCOPE_SUBTREE,
+            f"(&(objectClass=msDS-Device)(msDS-DeviceID={wanted}))",
+            DEVICE_ATTRIBUTES,
+        )
+        devices = [device_of({name.lower(): values for name, values in entry.items()}) for _, entry in found]
+    return next((device for device in devices if device is not None), None)
+
+
+def origin_in(domain: Domain, guid: bytes, binary: bytes) -> Origin | None:
+    """Where the value with this binary part was written.
+
+    A domain controller without value metadata (Samba) at least tells when the account was last changed, which is a
+    bound: whoever wrote the value did it then or before.
+
+    Raises:
+        DirectoryError: the domain cannot be read.
+    """
+    with domain.session() as session:
+        found = list(
+            session.search(
+                f"<GUID={guid_text(guid)}>",
+                ldap.SCOPE_BASE,
+                "(objectClass=*)",
+                (VALUE_METADATA, "whenChanged"),
+                paged=False,
+            )
+        )
+    entry = found[0][1] if found else {}
+    documents = [value for name, values in entry.items() if name.lower().startswith(_METADATA) for value in values]
+    told = origin_of(documents, binary)
+    if told is not None:
+        return told
+    changed = next((values[0] for name, values in entry.items() if name.lower() == "whenchanged" and values), b"")
+    at = generalized_time(changed)
+    return None if at is None else Origin("", at, exact=False)
