@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Json, Verbose, settings
 from keytrust.cli.output import out, print_json
 from keytrust.cli.status_view import status_view
-from keytrust.service.overview import overview_json, read_overview
+from keytrust.errors import StoreError
+from keytrust.service.overview import DomainOverview, overview_json, read_overview
 from keytrust.store.database import open_store
 
 
@@ -43,8 +48,18 @@ def status(
     raise typer.Exit(ExitCode.OK if well else ExitCode.INCOMPLETE)
 
 
-def _watch(read: Any) -> None:
-    with Live(status_view(read()), console=out, screen=out.is_terminal, auto_refresh=False) as live:
+def _watch(read: Callable[[], Sequence[DomainOverview]]) -> None:
+    view = status_view(read())
+    with suppress(KeyboardInterrupt), Live(view, console=out, screen=out.is_terminal, auto_refresh=False) as live:
         while True:
+            live.update(view, refresh=True)
             time.sleep(1.0)
-            live.update(status_view(read()), refresh=True)
+            view = _view_now(read)
+
+
+def _view_now(read: Callable[[], Sequence[DomainOverview]]) -> RenderableType:
+    """A store that is away for a while is something to be seen, not the end of watching."""
+    try:
+        return status_view(read())
+    except StoreError as error:
+        return Text(error.message, style="red")

@@ -123,12 +123,12 @@ class DomainOverview:
         if self.rebuilt is None and self.holder is not None:
             said.append("both sides are being read for the first time; nothing is changed until that is done")
         if self.held_count:
-            said.append(f"removals held back for {self.held_count} accounts: {self.held_because}")
+            said.append(f"removals held back for {_count(self.held_count, 'account')}: {self.held_because}")
         if self.set_aside_count:
-            said.append(f"{self.set_aside_count} accounts set aside after faults")
+            said.append(f"{_count(self.set_aside_count, 'account')} set aside after faults")
         total = sum(self.finding_count.values())
         if total:
-            said.append(f"{total} conflicts or refused keys")
+            said.append(f"{_count(total, 'conflict')} or refused key{'' if total == 1 else 's'}")
         return tuple(said)
 
     @property
@@ -232,3 +232,7 @@ def _age(at: object, now: float) -> float | None:
         return max(0.0, now - datetime.fromisoformat(str(at)).astimezone(UTC).timestamp()) if at else None
     except ValueError:
         return None
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
