@@ -18,7 +18,7 @@ from keytrust.cli.output import out, print_json
 from keytrust.cli.status_view import status_view
 from keytrust.errors import StoreError
 from keytrust.service.overview import DomainOverview, overview_json, read_overview
-from keytrust.store.database import open_store
+from keytrust.store.database import opened_store
 
 
 def status(
@@ -32,14 +32,11 @@ def status(
     Read from the store, so that it tells the same on every instance. Exits with 0 when every domain is kept in step
     and nothing is held back, 3 when not.
     """
-    store = open_store(settings().store.url)
-    try:
+    with opened_store(settings().store.url) as store:
         if watch and not json:
             _watch(lambda: read_overview(store))
             return
         found = read_overview(store)
-    finally:
-        store.dispose()
     if json:
         print_json([overview_json(each) for each in found])
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,6 +33,7 @@ class Explainer:
         journal: What keytrust did.
         policy: What it may do.
         kdc: Looks at a domain controller's KDC.
+        service: Tells what the continuous service has to do with an account, given by its objectGUID.
     """
 
     domain: Domain
@@ -39,6 +41,7 @@ class Explainer:
     journal: Journal
     policy: Policy
     kdc: KdcLinks
+    service: Callable[[bytes], tuple[Link, ...]] = lambda _: ()
 
     def explain(self, account: Account) -> Explanation:
         """Explain one account.
@@ -62,7 +65,7 @@ class Explainer:
             account.dn,
             self.domain.name,
             now,
-            links,
+            (*links, *self.service(account.guid)),
             keys,
             tuple(chain(each, now=now) for each in facts),
         )

@@ -48,6 +48,16 @@ def open_store(url: str) -> Engine:
 
 
 @contextmanager
+def opened_store(url: str) -> Iterator[Engine]:
+    """The store at a URL, as ``open_store``, closed at the end of the block."""
+    store = open_store(url)
+    try:
+        yield store
+    finally:
+        store.dispose()
+
+
+@contextmanager
 def store_faults(engine: Engine) -> Iterator[None]:
     """Report whatever the database says within as a ``StoreError``."""
     try:
