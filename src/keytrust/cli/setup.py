@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import typer
 
-from keytrust.cli import setup_history, setup_undo
+from keytrust.cli import setup_history, setup_permissions, setup_privileged, setup_undo
 
 app = typer.Typer(
     name="setup",
     no_args_is_help=True,
     help="Change the domain as the deployment guide says: each step shown, confirmed, journaled and undoable.",
 )
+app.command("permissions")(setup_permissions.permissions)
+app.command("adminsdholder")(setup_privileged.adminsdholder)
+app.command("overgrant")(setup_privileged.overgrant)
 app.command("undo")(setup_undo.undo)
 app.command("history")(setup_history.history)

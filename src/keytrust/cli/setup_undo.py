@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.options import Config, Json, Verbose, Yes, settings
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
 from keytrust.cli.output import out, print_json, safe
 from keytrust.cli.setup_step import (
     As,
@@ -40,6 +40,7 @@ def undo(
     dry_run: DryRun = False,
     yes: Yes = False,
     json: Json = False,
+    domain: DomainLabel = None,
     config: Config = None,
     verbose: Verbose = False,
 ) -> None:
@@ -57,7 +58,8 @@ def undo(
         world, actor = World(), Actor(record.domain, record.server, local_operator())
         if any(entry.change.in_directory for entry in entries):
             who = identity(principal, password_file, keytab, ccache)
-            opened = stack.enter_context(open_directory(configured.need_directory(), who))
+            only = domain or (record.domain if len(configured.directories) > 1 else None)
+            opened = stack.enter_context(open_directory(configured.need_directory(only), who))
             world, actor = World(opened.editor), Actor(opened.domain.name, opened.editor.server, opened.identity)
         step, conflicts = plan_undo(record, entries, world)
         if not json:

@@ -11,8 +11,6 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 _BUSY_SECONDS = 30
-_CONNECT_SECONDS = 10
-"""For a server that does not answer at all; the system alone would try for minutes."""
 _BEGIN = "keytrust_begin"
 
 
@@ -26,8 +24,7 @@ def make_engine(url: URL) -> Engine:
         ArgumentError, NoSuchModuleError, ImportError: there is no such database, or its driver is not installed.
     """
     if url.get_backend_name() != "sqlite":
-        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_SECONDS}
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=patience)
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -77,6 +77,18 @@ class SecurityDescriptor:
         return cls(_sid(data, owner, len(data)) if owner else "", entries)
 
 
+def parse_ace(data: bytes) -> Ace | None:
+    """One entry by itself; None for kinds that neither allow nor deny.
+
+    Raises:
+        SecurityDescriptorError: it is cut short.
+    """
+    if len(data) < _ACE.size:
+        raise SecurityDescriptorError("An entry of a security descriptor is cut short.")
+    kind, flags, _ = _ACE.unpack_from(data)
+    return _ace(data, 0, len(data), kind, flags)
+
+
 def _entries(data: bytes, offset: int) -> tuple[Ace, ...]:
     if offset + _ACL.size > len(data):
         raise SecurityDescriptorError("A security descriptor's DACL lies outside of it.")

@@ -1,0 +1,113 @@
+"""``keytrust setup adminsdholder`` and ``keytrust setup overgrant``: deliberate acts, never part of another step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import typer
+
+from keytrust.cli.exits import ExitCode
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
+from keytrust.cli.output import out, print_json, safe
+from keytrust.cli.setup_permissions import Connector, GroupName
+from keytrust.cli.setup_step import (
+    As,
+    CacheFile,
+    DryRun,
+    Exact,
+    KeytabFile,
+    PasswordFile,
+    confirm_and_carry_out,
+    identity,
+    show_step,
+    step_json,
+)
+from keytrust.deploy.errors import SetupError
+from keytrust.deploy.identity import Identity, open_directory
+from keytrust.deploy.permissions.plan import OWN_GROUP, plan_overgrant
+from keytrust.deploy.permissions.protected_accounts import plan_adminsdholder
+from keytrust.deploy.permissions.situation import Situation, read_situation
+from keytrust.deploy.runner import Actor
+from keytrust.deploy.step import Step, World
+from keytrust.directory.editor import Editor
+from keytrust.store.database import open_store
+
+
+def adminsdholder(
+    connector: Connector = None,
+    group_name: GroupName = OWN_GROUP,
+    principal: As = None,
+    password_file: PasswordFile = None,
+    keytab: KeytabFile = None,
+    ccache: CacheFile = None,
+    exact: Exact = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    domain: DomainLabel = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Let the connector account write keys of privileged accounts too. Think twice: read what it says.
+
+    Accounts with adminCount=1 are not reached by keytrust setup permissions, and are better left so.
+    """
+    who = identity(principal, password_file, keytab, ccache)
+    _run(plan_adminsdholder, connector, group_name, who, domain, exact=exact, dry_run=dry_run, yes=yes, json=json)
+
+
+def overgrant(
+    connector: Connector = None,
+    group_name: GroupName = OWN_GROUP,
+    principal: As = None,
+    password_file: PasswordFile = None,
+    keytab: KeytabFile = None,
+    ccache: CacheFile = None,
+    exact: Exact = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: Json = False,
+    domain: DomainLabel = None,
+    config: Config = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take full control of the domain from Enterprise Key Admins, which early adprep versions of 2016 gave it."""
+
+    def plan(situation: Situation, _editor: Editor) -> Step:
+        return plan_overgrant(situation)
+
+    who = identity(principal, password_file, keytab, ccache)
+    _run(plan, connector, group_name, who, domain, exact=exact, dry_run=dry_run, yes=yes, json=json)
+
+
+def _run(
+    plan: Callable[[Situation, Editor], Step],
+    connector: str | None,
+    group_name: str,
+    who: Identity,
+    only: str | None,
+    *,
+    exact: bool,
+    dry_run: bool,
+    yes: bool,
+    json: bool,
+) -> None:
+    configured = settings()
+    directory = configured.need_directory(only)
+    name = connector or directory.principal
+    if name is None:
+        raise SetupError("The configuration names no connector account.", remedy="Name it with --connector.")
+    with ExitStack() as stack:
+        store = open_store(configured.store.url)
+        stack.callback(store.dispose)
+        opened = stack.enter_context(open_directory(directory, who))
+        step = plan(read_situation(opened, name, group_name), opened.editor)
+        if not json:
+            out.print(f"[bold]{safe(step.title)}[/]")
+            show_step(step, exact=exact or dry_run)
+        actor = Actor(opened.domain.name, opened.editor.server, opened.identity)
+        report = confirm_and_carry_out(step, World(opened.editor), store, actor, yes=yes, dry_run=dry_run, json=json)
+        if json:
+            print_json(step_json(step, report))
+    raise typer.Exit(ExitCode.CHANGES if dry_run and step.changes else ExitCode.OK)
