@@ -45,7 +45,12 @@ def forest(
         faults: dict[str, KeytrustError] = dict(estate.faults)
         for member in estate.working():
             try:
-                made = discover(member.domain, answer=answer, total=total, nameservers=nameserver or ())
+                made = discover(
+                    member.domain,
+                    answer=answer,
+                    total=total,
+                    nameservers=nameserver or member.domain.settings.nameservers,
+                )
             except KeytrustError as error:
                 faults[member.label] = error
                 continue

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from ldap.filter import escape_filter_chars
+
 from keytrust.errors import DirectoryError
 
 KEY_LINK = "msDS-KeyCredentialLink"
@@ -93,6 +95,19 @@ def from_entry(dn: str, entry: Entry) -> Account:
         protected=_integer(first.get("adminCount")) > 0,
         values=tuple(entry.get(KEY_LINK, ())),
     )
+
+
+def filter_for(name: str) -> str:
+    """An LDAP filter for the account of this sAMAccountName (or DOMAIN\\name), userPrincipalName, SID or DN."""
+    wanted = escape_filter_chars(name)
+    names = "".join(
+        f"({attribute}={wanted})" for attribute in ("sAMAccountName", "userPrincipalName", "distinguishedName")
+    )
+    if name.upper().startswith("S-1-"):
+        names += f"(objectSid={wanted})"
+    if "\\" in name:
+        names += f"(sAMAccountName={escape_filter_chars(name.split(chr(92), 1)[1])})"
+    return f"(|{names})"
 
 
 def sid_text(sid: bytes) -> str:

@@ -14,8 +14,9 @@ import ldap.filter
 from ldap.controls import LDAPControl
 
 from keytrust.credential import Dialect
+from keytrust.directory import srv
 from keytrust.directory.access import Access
-from keytrust.directory.account import KEY_LINK, Account, sid_text
+from keytrust.directory.account import KEY_LINK, Account, filter_for, sid_text
 from keytrust.directory.controller import KEY_TRUST_LEVEL, DomainController
 from keytrust.directory.replicas import replicas_of
 from keytrust.directory.servers import Servers
@@ -60,6 +61,7 @@ class Domain:
         with ExitStack() as stack:
             self._cleanup = stack
             self._access = Access(self.settings, self._servers, stack)
+            self._find_servers()
             self._access.sign_in()
             session = self._reader = stack.enter_context(self._first_session())
             self.controller = session.controller()
@@ -202,15 +204,7 @@ class Domain:
         Raises:
             DirectoryError: there is none, or more than one.
         """
-        wanted = ldap.filter.escape_filter_chars(name)
-        names = "".join(
-            f"({attribute}={wanted})" for attribute in ("sAMAccountName", "userPrincipalName", "distinguishedName")
-        )
-        if name.upper().startswith("S-1-"):
-            names += f"(objectSid={wanted})"
-        if "\\" in name:
-            names += f"(sAMAccountName={ldap.filter.escape_filter_chars(name.split(chr(92), 1)[1])})"
-        found = list(self._session.accounts(self.controller.domain, f"(|{names})"))
+        found = list(self._session.accounts(self.controller.domain, filter_for(name)))
         if not found:
             raise DirectoryError(
                 f"{self.name} has no account {name}.",
@@ -267,6 +261,12 @@ class Domain:
                 " (version 87) or later with adprep."
             )
         return ""
+
+    def _find_servers(self) -> None:
+        """By DNS, where none is configured; those of the configured site first."""
+        given = self.settings
+        if not len(self._servers) and given.domain is not None:
+            self._servers.learn(srv.controllers(given.domain, given.site, given.nameservers, min(given.timeout, 10.0)))
 
     def _learn_servers(self, session: Session) -> None:
         """Know the domain's other writable controllers, where only one is configured."""

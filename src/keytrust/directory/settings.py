@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 HostName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, pattern=r"^[^\s/@]+$")]
 
+Address = Annotated[str, AfterValidator(lambda text: str(ip_address(text)))]
 DnsName = Annotated[
     str,
     StringConstraints(
@@ -80,8 +82,9 @@ class DirectorySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     domain: DnsName | None = Field(None, description="The domain's DNS name; another domain is then refused.")
-
-    servers: tuple[HostName, ...] = Field(min_length=1, description="Host names of writable domain controllers.")
+    servers: tuple[HostName, ...] = Field((), description="Host names of domain controllers; else DNS is asked.")
+    site: str | None = Field(None, pattern=r"^[^\s.]+$", description="The site whose domain controllers are preferred.")
+    nameservers: tuple[Address, ...] = Field((), description="DNS servers to ask; default: the machine's own.")
     security: Security = Security.GSSAPI
     auth: Auth = Auth.KEYTAB
     principal: str | None = Field(None, description="The connector account: name@REALM, or a DN or UPN with TLS.")
@@ -99,10 +102,16 @@ class DirectorySettings(BaseModel):
     @property
     def dns_name(self) -> str | None:
         """The domain's DNS name as far as the configuration tells it: ``domain``, else from the first server's name."""
-        if self.domain is not None:
+        if self.domain is not None or not self.servers:
             return self.domain
         host, _, rest = self.servers[0].rstrip(".").partition(".")
         return rest.lower() if rest and not host.isdigit() else None
+
+    @model_validator(mode="after")
+    def _there_is_a_way_in(self) -> DirectorySettings:
+        if not self.servers and self.domain is None:
+            raise ValueError("name the domain, or domain controllers in servers")
+        return self
 
     @model_validator(mode="after")
     def _credentials_are_named(self) -> DirectorySettings:

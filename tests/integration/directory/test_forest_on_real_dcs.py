@@ -7,8 +7,10 @@ import json
 import pytest
 from tests.support.site import keytrust
 
-from keytrust.config import VARIABLE
+from keytrust.config import VARIABLE, load
 from keytrust.directory import srv
+from keytrust.directory.domain import Domain
+from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
 from keytrust.lab import Lab
 
@@ -32,6 +34,19 @@ def test_everything_is_found_from_one_controller_and_one_that_is_dead_is_told(pa
     shown = keytrust("forest", "--nameserver", spec.address, env=env | {"COLUMNS": "80"})
     for word in ("dc2", "no answer", "PDC", "writable", f"Forest {spec.second.domain}"):
         assert word in shown.stdout
+
+
+def test_the_domains_name_is_enough(pair_lab: Lab) -> None:
+    given = load(pair_lab.spec.config).need_directory(pair_lab.spec.domain)
+    found = {"servers": (), "site": "Default-First-Site-Name", "nameservers": (pair_lab.spec.address,), "timeout": 30}
+    pair_lab.dc(2).stop_dc()
+    with Domain(DirectorySettings(**given.model_dump() | found)) as domain:
+        assert domain.controller.host == pair_lab.spec.dc_host
+    with (
+        pytest.raises(DirectoryError, match="DNS names no"),
+        Domain(DirectorySettings(**given.model_dump() | found | {"domain": "nothing.invalid"})),
+    ):
+        pass
 
 
 def test_controllers_are_found_by_dns_those_of_the_site_too(pair_lab: Lab) -> None:

@@ -48,7 +48,7 @@ def test_without_configuration_the_places_are_named(tmp_path: Path, monkeypatch:
     ("content", "says"),
     [
         ("[directory", "is not valid TOML"),
-        ("[directory]\nservers = []\n", "directory.servers"),
+        ("[directory]\nservers = []\n", "directory: name the domain, or domain controllers in servers"),
         ('[directory]\nservers = ["dc"]\n', "needs principal and keytab"),
         ('[directory]\nservers = ["dc"]\nauth = "ccache"\nsevrers = 1\n', "there is no such field"),
         ('[policy]\nallow = ["everything"]\n', "policy.allow"),
