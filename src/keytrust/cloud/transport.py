@@ -89,7 +89,7 @@ class Transport:
         self._pressure: str | None = None
         self._client = httpx.Client(
             verify=tls_context(ca_file) if root.scheme == "https" else False,
-            timeout=httpx.Timeout(60.0, connect=15.0),
+            timeout=httpx.Timeout(min(60.0, limits.page_seconds), connect=15.0),
             follow_redirects=False,
             trust_env=not is_loopback(root.host),  # a proxy must not come between us and this very host
             headers={"Accept": "application/json", "User-Agent": "keytrust"},

@@ -18,12 +18,18 @@ from keytrust.cloud.retry import RetryPolicy
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer. ``cut`` sends only so many bytes of the promised body and hangs up; -1 hangs up at once."""
+    """One HTTP answer. ``cut`` sends only so many bytes of the promised body and hangs up; -1 hangs up at once.
+
+    ``silence``: after so many bytes of the body nothing more comes for as long as the client waits. ``drip``: the body
+    comes a byte at a time, with so many seconds in between.
+    """
 
     body: bytes = b"{}"
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
+    silence: int | None = None
+    drip: float | None = None
 
 
 @dataclass
@@ -77,6 +83,7 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
     """Serve a script; yields the root URL and the list of requests, which grows."""
     seen: list[Request] = []
     lock = threading.Lock()
+    waiting = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -97,7 +104,18 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
+            if answer.silence is not None:
+                self.wfile.write(answer.body[: answer.silence])
+                self.wfile.flush()
+                self.rfile.read(1)  # until the client hangs up
+                self.close_connection = True
+                return
+            for byte in answer.body if answer.drip is not None else b"":
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                waiting.wait(answer.drip)
+            if answer.drip is None:
+                self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
             self.close_connection = self.close_connection or answer.cut is not None
 
         def do_POST(self) -> None:

@@ -8,6 +8,7 @@ import ipaddress
 import json
 import socket
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,19 @@ def test_a_read_that_did_not_complete_raises_and_yields_nothing(fault: str) -> N
     assert caught.value.message
     assert "skiptoken" not in caught.value.message
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("hang", [Answer(GOOD, silence=0), Answer(GOOD, silence=20), Answer(GOOD, drip=0.05)])
+def test_a_server_that_hangs_or_drips_is_given_up_and_one_that_recovers_is_read(hang: Answer) -> None:
+    limits = replace(LIMITS, page_seconds=1.0)
+    with scripted(two_pages(hang)) as (root, _):
+        twice = replace(patient(), attempts=2)
+        with pytest.raises(CloudError, match="did not answer in time"):
+            list(GraphSource(root, FixedToken(), retry=twice, limits=limits).read())
+    with scripted(lambda _, number: hang if number == 0 else Answer(GOOD)) as (root, seen):
+        found = list(GraphSource(root, FixedToken(), retry=patient(), limits=limits).read())
+    assert [each.id for each in found] == [str(each["id"]) for each in SECOND]
+    assert len(seen) >= 2
 
 
 TRANSIENT = {
