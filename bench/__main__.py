@@ -7,7 +7,21 @@ import importlib
 import json
 from dataclasses import asdict
 
-NAMES = ("codec", "plan", "apply", "crossing", "registry", "graph", "audit", "crash", "takeover", "failover")
+NAMES = (
+    "codec",
+    "plan",
+    "apply",
+    "crossing",
+    "registry",
+    "graph",
+    "audit",
+    "failover",
+    "latency",
+    "reconcile",
+    "idle-cycle",
+    "crash",
+    "takeover",
+)
 
 LONG = ("graph_million",)
 """Those that run only when they are named."""
@@ -25,7 +39,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no bench {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}")
     for name in given.names or NAMES:
-        for result in importlib.import_module(f"bench.{name}").run():
+        for result in importlib.import_module(f"bench.{name.replace('-', '_')}").run():
             if given.json:
                 print(json.dumps(asdict(result)), flush=True)
             else:

@@ -1,0 +1,159 @@
+"""A complete read of both sides into an empty mirror, compared, and once more with nothing changed.
+
+Graph's JSON pages and LDAP entries are played from files. Memory is the largest sum over this process and the two that
+read. ``KEYTRUST_BENCH_USERS=10000000`` measures another size, and ``KEYTRUST_BENCH_STORE`` another store.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from bench.population import PlayedDirectory, PlayedSource, make
+from bench.result import BenchResult
+from keytrust.database import writing
+from keytrust.memory import relax_garbage_collection
+from keytrust.service.duty import Duty
+from keytrust.service.events import Events
+from keytrust.service.feeds import CloudFeed
+from keytrust.service.loading import Loader
+from keytrust.service.mirror import Mirror
+from keytrust.service.reading import read_apart
+from keytrust.service.settings import ServiceSettings
+from keytrust.service.suspects import suspects
+from keytrust.store.database import open_store
+from keytrust.store.lease import acquire
+from keytrust.sync.policy import Policy
+
+USERS = int(os.environ.get("KEYTRUST_BENCH_USERS", "1000000"))
+TARGET_SECONDS, TARGET_MEGABYTES = 60.0, 500.0
+TARGET_CYCLE_SECONDS, TARGET_GROWTH_MEGABYTES = 1.0, 5.0
+CYCLES = 200
+
+
+def run() -> list[BenchResult]:
+    """Measure in a fresh process."""
+    found = measure()
+    return [
+        BenchResult("reconcile.users", USERS, "users"),
+        BenchResult.at_most("reconcile.first", found["first"], "s", TARGET_SECONDS * USERS / 1_000_000),
+        BenchResult.at_most("reconcile.again", found["again"], "s", TARGET_SECONDS * USERS / 1_000_000),
+        BenchResult.at_most("reconcile.memory", found["megabytes"], "MB", TARGET_MEGABYTES),
+    ]
+
+
+def measure() -> dict[str, float]:
+    """Make the population, and run the measurement in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        make(Path(folder), USERS)
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.reconcile", folder],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+    result: dict[str, float] = json.loads(done.stdout)
+    return result
+
+
+def _measure(folder: Path) -> dict[str, float]:
+    relax_garbage_collection()
+    store = open_store(os.environ.get("KEYTRUST_BENCH_STORE", f"sqlite:///{folder}/keytrust.db"))
+    with writing(store) as connection:
+        mirror = Mirror.open(connection, domain_sid="S-1-5-21-1", name="corp.example", source="played")
+        mirror.save(connection, cloud_cursor="0")
+    lease = acquire(store, "S-1-5-21-1", "bench")
+    assert lease is not None
+    source = PlayedSource(folder)
+    duty = Duty("corp.example", "S-1-5-21-1", source, store, Policy(), ServiceSettings(), Events(), lease, mirror)
+    memory = _Memory()
+    seconds = [_read(duty, folder, stamp) for stamp in (1, 2)]
+    return {"first": seconds[0], "again": seconds[1], "megabytes": memory.peak(), **_cycles(duty)}
+
+
+def _read(duty: Duty, folder: Path, stamp: int) -> float:
+    began = time.perf_counter()
+    loader = Loader(
+        duty,
+        stamp,
+        first=stamp == 1,
+        read=read_apart,
+        progress=lambda _side, _done: None,
+        new_value=lambda new: print(new, file=sys.stderr),
+    )
+    counts = loader.load({"users": PlayedSource(folder).read, "accounts": PlayedDirectory(folder).accounts})
+    with duty.reading() as connection:
+        found = len(set(suspects(connection, duty.mirror, duty.policy)))
+    with duty.writing() as connection:
+        duty.mirror.save(connection, rebuilt="2026-01-01T00:00:00+00:00")
+    assert (counts["users"], counts["accounts"], found) == (USERS, USERS, 0)
+    return time.perf_counter() - began
+
+
+def _cycles(duty: Duty) -> dict[str, float]:
+    """What the service does when there is nothing to do, again and again."""
+    feed = CloudFeed(duty, lambda: None, lambda: None)
+    longest, before = 0.0, 0.0
+    for cycle in range(CYCLES):
+        began = time.perf_counter()
+        feed.poll()
+        with duty.reading() as connection:
+            assert duty.worklist.due(connection, time.time(), 100) == []
+            assert duty.worklist.due(connection, time.time(), 100, removals=True) == []
+            duty.mirror.header(connection)
+            duty.worklist.backlog(connection, time.time())
+        with duty.writing() as connection:
+            duty.mirror.save(connection, state="{}")
+        longest = max(longest, time.perf_counter() - began)
+        if cycle == CYCLES // 10:
+            before = _megabytes(os.getpid())
+    return {"cycle": longest, "growth": _megabytes(os.getpid()) - before}
+
+
+class _Memory:
+    """Watches what this process and those that it started hold together."""
+
+    def __init__(self) -> None:
+        self._peak = 0.0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def peak(self) -> float:
+        self._ended.set()
+        self._thread.join()
+        return self._peak
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+            threads = Path("/proc/self/task").iterdir()
+            pids = {pid for task in threads for pid in _children(task)} | set(children)
+            self._peak = max(self._peak, _megabytes(os.getpid()) + sum(_megabytes(int(pid)) for pid in pids))
+
+
+def _children(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except OSError:
+        return []
+
+
+def _megabytes(pid: int) -> float:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    except (OSError, IndexError):
+        return 0.0
+
+
+if __name__ == "__main__":
+    import bench.reconcile as itself  # noqa: PLW0406 - what is pickled must be importable elsewhere
+
+    print(json.dumps(itself._measure(Path(sys.argv[1]))))
