@@ -7,7 +7,7 @@ them, the users who have their keys too, the accounts that share their anchor an
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select
@@ -17,11 +17,13 @@ from keytrust.credential import Dialect, canonical_key_id
 from keytrust.directory.account import Account
 from keytrust.service.mirror import Mirror, chunks
 from keytrust.service.rows import user_of
-from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
-from keytrust.sync.model import Context, Plan
-from keytrust.sync.planner import Earlier, Wrote, make_plan
+from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users, mirrors
+from keytrust.sync.match import CloudIndex
+from keytrust.sync.model import AccountRef, Context, Plan
+from keytrust.sync.planner import Earlier, Planner, Wrote
 from keytrust.sync.policy import Policy
 from keytrust.sync.scope import EVERYBODY, Scope
+from keytrust.sync.seen import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,15 @@ class World:
 
     Attributes:
         users: The cloud users to plan with.
-        neighbours: Accounts that have to be looked at too, by GUID.
+        neighbours: Accounts of this domain that have to be looked at too, by GUID.
+        held_elsewhere: Keys, by their public identity, on accounts of other domains, by GUID.
+        claimed_elsewhere: Source anchors of accounts of other domains.
     """
 
     users: tuple[CloudUser, ...]
     neighbours: frozenset[bytes]
+    held_elsewhere: tuple[tuple[bytes, bytes], ...] = ()
+    claimed_elsewhere: tuple[tuple[bytes, AccountRef], ...] = ()
 
 
 def world_of(connection: Connection, mirror: Mirror, targets: Iterable[Account]) -> World:
@@ -50,13 +56,19 @@ def world_of(connection: Connection, mirror: Mirror, targets: Iterable[Account])
         users.setdefault(user.id, user)
     public = {canonical_key_id(key.material) or key.key_id for key in keys}
     holders = set(_holders(connection, mirror, public)) - own
-    return World(tuple(users[name] for name in sorted(users)), frozenset(peers | holders))
+    others = connection.execute(select(mirrors.c.id).where(mirrors.c.id != mirror.id)).scalars().all()
+    return World(
+        tuple(users[name] for name in sorted(users)),
+        frozenset(peers | holders),
+        tuple(_held_elsewhere(connection, others, public)),
+        tuple(_claimed_elsewhere(connection, others, anchors)),
+    )
 
 
 def plan_accounts(
     targets: Mapping[bytes, Account],
     neighbours: Mapping[bytes, Account],
-    users: Iterable[CloudUser],
+    world: World,
     *,
     policy: Policy,
     wrote: Wrote,
@@ -70,7 +82,7 @@ def plan_accounts(
     Args:
         targets: The accounts to plan for, as they are now, by GUID.
         neighbours: The other accounts of their world, as they are now.
-        users: The cloud users of their world.
+        world: What else matters for them.
         policy: What the operator allows.
         wrote: The journal's knowledge of what is ours.
         earlier: See ``make_plan``.
@@ -78,18 +90,25 @@ def plan_accounts(
         context: Where and when.
         scope: Which of the targets are worked on.
     """
-    everybody = {**neighbours, **targets}
-    plan = make_plan(
-        users,
-        (everybody[guid] for guid in sorted(everybody)),
+    seen = Seen()
+    for public_id, guid in world.held_elsewhere:
+        seen.hold_key(guid, public_id)
+    for anchor, account in world.claimed_elsewhere:
+        seen.claim(anchor, account)
+    planner = Planner(
+        CloudIndex(world.users),
+        seen,
         policy=policy,
         wrote=wrote,
         earlier=earlier,
         dialect=dialect,
         context=context,
-        allow_removals=sys.maxsize,
         scope=scope,
     )
+    everybody = {**neighbours, **targets}
+    for guid in sorted(everybody):
+        planner.take(everybody[guid])
+    plan = planner.finish(sys.maxsize)
     return replace(
         plan,
         changes=tuple(change for change in plan.changes if change.account.guid in targets),
@@ -133,3 +152,22 @@ def _holders(connection: Connection, mirror: Mirror, public_ids: set[bytes]) -> 
             account_values.c.mirror == mirror.id, account_values.c.public_id.in_(chunk)
         )
         yield from connection.execute(query).scalars()
+
+
+def _held_elsewhere(
+    connection: Connection, others: Sequence[int], public_ids: set[bytes]
+) -> Iterable[tuple[bytes, bytes]]:
+    for chunk in chunks(sorted(public_ids)) if others else ():
+        query = select(account_values.c.public_id, account_values.c.guid).where(
+            account_values.c.mirror.in_(others), account_values.c.public_id.in_(chunk)
+        )
+        yield from ((row.public_id, row.guid) for row in connection.execute(query))
+
+
+def _claimed_elsewhere(
+    connection: Connection, others: Sequence[int], anchors: set[bytes]
+) -> Iterable[tuple[bytes, AccountRef]]:
+    for chunk in chunks(sorted(anchors)) if others else ():
+        query = select(accounts).where(accounts.c.mirror.in_(others), accounts.c.anchor.in_(chunk))
+        for row in connection.execute(query):
+            yield row.anchor, AccountRef(row.guid, row.name, row.sid, row.name)

@@ -115,7 +115,7 @@ class Worker:
         plan = plan_accounts(
             targets,
             self._link.by_guid(sorted(world.neighbours)),
-            world.users,
+            world,
             policy=duty.policy,
             wrote=self._journal.wrote,
             earlier=self._journal.earlier,

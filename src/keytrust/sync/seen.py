@@ -25,8 +25,13 @@ class Seen:
         """Remember whose keys these are."""
         for value in stored:
             key = value.public_key_id
-            if key is not None and self._holder.setdefault(key, guid) != guid:
-                self._several_holders.setdefault(key, {self._holder[key]}).add(guid)
+            if key is not None:
+                self.hold_key(guid, key)
+
+    def hold_key(self, guid: bytes, public_key_id: bytes) -> None:
+        """Remember whose key this is."""
+        if self._holder.setdefault(public_key_id, guid) != guid:
+            self._several_holders.setdefault(public_key_id, {self._holder[public_key_id]}).add(guid)
 
     def holders(self, public_key_id: bytes) -> set[bytes]:
         """The GUIDs of all accounts that hold a key."""

@@ -281,3 +281,17 @@ def test_an_account_out_of_scope_gets_nothing(store: Engine) -> None:
     site.register("bob", 2)
     site.settle()
     assert (site.values("alice"), site.values("bob"), site.waiting) == (0, 1, 0)
+
+
+def test_a_key_or_an_anchor_of_another_domain_is_given_to_nobody_here(store: Engine) -> None:
+    site = Site(store, "alice", "bob", "carol")
+    elsewhere, _ = duty(store, MemorySource(), domain_sid="S-1-5-21-7-8-9")
+    with elsewhere.writing() as connection:
+        there = [account("eve", value("eve", 1)), account("mallory", consistency_guid=guid("bob"))]
+        elsewhere.mirror.put_accounts(connection, there, 0)
+    for number, name in enumerate(("alice", "bob", "carol"), 1):
+        site.register(name, number)
+    site.settle()
+    assert [site.values(name) for name in ("alice", "bob", "carol")] == [0, 0, 1]
+    codes = {event.account.name: event.data["code"] for event in site.told.of("conflict") if event.account}
+    assert codes == {"alice": "shared-key", "bob": "anchor-shared-in-directory"}
