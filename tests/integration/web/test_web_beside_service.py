@@ -93,4 +93,4 @@ def test_when_it_has_ended_status_says_so_on_any_instance(shown: RunningService)
 def test_a_port_that_is_taken_is_an_error_in_one_sentence(shown: RunningService, tmp_path: Path) -> None:
     second = shown.run("run")
     assert second.returncode == 1
-    assert "cannot be served at 127.0.0.1" in second.stderr
+    assert "cannot listen at 127.0.0.1" in second.stderr
