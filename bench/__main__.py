@@ -15,6 +15,7 @@ NAMES = (
     "registry",
     "graph",
     "audit",
+    "planted",
     "failover",
     "latency",
     "reconcile",
