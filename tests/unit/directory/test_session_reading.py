@@ -122,3 +122,21 @@ def test_accounts_are_looked_up_by_guid_in_searches_of_bearable_size() -> None:
 
 def test_the_world_of_the_tests_gives_distinct_sids() -> None:
     assert sid("a") != sid("b")
+
+
+def test_the_members_of_a_large_group_are_read_to_the_end_beside_other_attributes() -> None:
+    parts = [[f"CN=m{n}".encode() for n in range(start, start + 1500)] for start in (0, 1500, 3000)]
+    last = [f"CN=m{n}".encode() for n in range(4500, 5000)]
+    first = {"member;Range=0-1499": parts[0], "member": [], f"{KEY_LINK};range=0-0": [b"v0"], "description": [b"x"]}
+    reader = session(
+        ([entry("g", **first)], b""),
+        ([entry("g", **{"Member;range=1500-2999": parts[1]})], b""),
+        ([entry("g", **{"member;range=3000-4499": parts[2]})], b""),
+        ([entry("g", **{"member;range=4500-*": last})], b""),
+        ([entry("g", **ranged(1, "*", b"v1"))], b""),
+    )
+    [(_, whole)] = reader.search_whole("", ldap.SCOPE_SUBTREE, "", ["member", KEY_LINK])
+    assert list(whole["member"]) == [*parts[0], *parts[1], *parts[2], *last]
+    assert list(whole[KEY_LINK]) == [b"v0", b"v1"]
+    assert whole["description"] == [b"x"]
+    assert not any(";" in name for name in whole)
