@@ -9,8 +9,14 @@ import typer
 from keytrust.cli.doctor_view import exit_code, results_json, show_catalogue, show_results
 from keytrust.cli.options import Config, Json, Verbose, settings
 from keytrust.cli.output import doing, out, print_json
+from keytrust.cli.wiring import key_source
+from keytrust.cloud.source import KeySource
+from keytrust.config import Settings
 from keytrust.deploy.checks import CHECKS, chosen, examine
-from keytrust.deploy.reading.gather import ANSWER_SECONDS, Pace, gather
+from keytrust.deploy.checks.facts import Unread
+from keytrust.deploy.reading.gather import gather
+from keytrust.deploy.reading.pace import ANSWER_SECONDS, Pace
+from keytrust.errors import KeytrustError
 
 
 def doctor(
@@ -46,10 +52,18 @@ def doctor(
         show_catalogue(CHECKS if not only else checks, json=json)
         return
     with doing("reading the configuration") as report:
-        facts = gather(settings(), Pace(timeout, 3 * timeout), report)
+        configured = settings()
+        facts = gather(configured, Pace(timeout, 3 * timeout), report, _source(configured))
     results = examine(checks, facts)
     if json:
         print_json(results_json(results, facts, accepted))
     else:
         show_results(results, facts, accepted, width=out.width, every=verbose)
     raise typer.Exit(exit_code(results, accepted))
+
+
+def _source(configured: Settings) -> KeySource | Unread:
+    try:
+        return key_source(configured.need_cloud())
+    except KeytrustError as error:
+        return Unread(error.message)

@@ -12,7 +12,8 @@ from rich.table import Table
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.output import out, print_json, safe, table
 from keytrust.deploy.checks import Check, Observation, Result, Verdict, worst
-from keytrust.deploy.checks.facts import Facts, Unread
+from keytrust.deploy.checks.facts import Unread
+from keytrust.deploy.checks.world import Facts
 
 _COLOURS = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.CANNOT_TELL: "magenta", Verdict.FAIL: "red"}
 _EXITS = {

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keytrust.deploy.checks import certificates, kerberos
-from keytrust.deploy.checks.facts import ControllerFacts, Facts, KdcAnswer, Unread
+from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, Unread
 from keytrust.deploy.checks.model import Check, Result, Verdict, examine
+from keytrust.deploy.checks.world import Facts
 from keytrust.deploy.reading.kdc import ask_tcp
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
 from keytrust.directory.replicas import Replica

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.site import Site
 
-from keytrust.lab import Lab
+from keytrust.lab import Lab, LabUser
 
 pytestmark = pytest.mark.lab
+
+MakeUser = Callable[..., LabUser]
 
 
 def doctor(site: Site, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]:
@@ -20,6 +23,11 @@ def doctor(site: Site, *arguments: str) -> tuple[int, dict[str, dict[str, Any]]]
     assert done.stdout, done.stderr
     found = json.loads(done.stdout)
     return done.returncode, {check["id"]: check for check in found["checks"]}
+
+
+def of_the_directory(checks: dict[str, dict[str, Any]]) -> set[str]:
+    """The verdicts of all checks but those of the cloud, which is a file here and always there."""
+    return {check["verdict"] for name, check in checks.items() if not name.startswith("cloud-")}
 
 
 @pytest.fixture
@@ -45,6 +53,13 @@ def test_the_labs_domain_controller_is_found_well(site: Site) -> None:
         "dc-certificate-trust": str(site.lab.spec.ca_cert),
         "kdc-answers": "TCP and UDP",
         "pkinit-offered": "PA-PK-AS-REQ",
+        "dns-records": "dc1",
+        "connector-password": "does not expire",
+        "connector-flags": "none",
+        "connector-privilege": "none of them privileged",
+        "cloud-answers": "cloud.json",
+        "dc-load": "all 1",
+        "dc-builds": "Samba",
     }
     for check, evidence in expected.items():
         assert checks[check]["verdict"] == "pass", checks[check]
@@ -56,7 +71,7 @@ def test_of_a_domain_controller_that_is_down_nothing_passes(breakable: Site) -> 
     code, checks = doctor(breakable)
     assert code == 2
     assert checks["dc-answers"]["verdict"] == checks["kdc-answers"]["verdict"] == "fail"
-    assert {check["verdict"] for check in checks.values()} <= {"fail", "cannot tell"}
+    assert of_the_directory(checks) <= {"fail", "cannot tell"}
     assert "could not be read" in checks["domain-level"]["evidence"][0]["seen"]
 
 
@@ -66,7 +81,7 @@ def test_a_domain_controller_that_is_frozen_costs_no_more_than_the_time_out(brea
     checks = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == 2
     assert "no answer" in checks["kdc-answers"]["evidence"][0]["seen"]
-    assert "pass" not in {check["verdict"] for check in checks.values()}
+    assert "pass" not in of_the_directory(checks)
 
 
 def test_only_and_accept_choose_what_counts(breakable: Site) -> None:
@@ -77,3 +92,51 @@ def test_only_and_accept_choose_what_counts(breakable: Site) -> None:
     assert code == 3
     assert checks["dc-answers"]["accepted"]
     assert breakable.run("doctor", "--only", "no-such-check").returncode == 1
+
+
+def test_both_sides_of_a_user_are_held_against_each_other(site: Site, make_user: MakeUser) -> None:
+    site.users.clear()
+    account = site.account(make_user().sam)
+    site.register(account)
+    code, checks = doctor(site, "--only", "source-anchor")
+    assert code in (2, 4), "others of the domain's users are not in this cloud"
+    seen = {each["subject"]: each for each in checks["source-anchor"]["evidence"]}
+    assert {each["verdict"] for each in seen.values()} <= {"pass", "warn", "fail"}
+
+
+def test_a_connector_account_with_more_than_it_needs_fails_for_that(breakable: Site) -> None:
+    lab = breakable.lab
+    admins = f"CN=Domain Admins,CN=Users,{lab.spec.base_dn}"
+    dn = breakable.account(lab.spec.connector).dn
+    lab.apply_ldif(f"dn: {admins}\nchangetype: modify\nadd: member\nmember: {dn}\n")
+    try:
+        code, checks = doctor(breakable, "--only", "connector-privilege")
+    finally:
+        lab.apply_ldif(f"dn: {admins}\nchangetype: modify\ndelete: member\nmember: {dn}\n")
+    assert code == 2
+    assert "Domain Admins" in checks["connector-privilege"]["evidence"][0]["seen"]
+
+    weakened = "dn: {}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {}\n"
+    lab.apply_ldif(weakened.format(dn, 0x200 | 0x10000 | 0x80000))
+    try:
+        code, checks = doctor(breakable, "--only", "connector-flags")
+    finally:
+        lab.apply_ldif(weakened.format(dn, 0x200 | 0x10000))
+    assert code == 2
+    assert "delegation" in checks["connector-flags"]["evidence"][0]["seen"]
+
+
+def test_a_group_to_roll_out_to_and_the_service_connection_point_are_seen(breakable: Site) -> None:
+    lab = breakable.lab
+    _, before = doctor(breakable, "--only", "rollout-group", "--only", "device-registration")
+    assert before["rollout-group"]["verdict"] == "warn"
+    assert before["device-registration"]["evidence"][0]["seen"] == "there is no service connection point"
+    group = f"CN=Windows Hello for Business Users,CN=Users,{lab.spec.base_dn}"
+    member = breakable.account(lab.spec.connector).dn
+    name = "sAMAccountName: WHfB Users"
+    lab.apply_ldif(f"dn: {group}\nchangetype: add\nobjectClass: group\n{name}\nmember: {member}\n")
+    try:
+        _, after = doctor(breakable, "--only", "rollout-group")
+    finally:
+        lab.apply_ldif(f"dn: {group}\nchangetype: delete\n")
+    assert after["rollout-group"]["verdict"] == "pass"

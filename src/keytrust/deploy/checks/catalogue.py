@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from keytrust.deploy.checks import certificates, controllers, kerberos, levels
+from keytrust.deploy.checks import (
+    adequate,
+    authorities,
+    certificates,
+    cloud,
+    connector,
+    controllers,
+    kerberos,
+    levels,
+    names,
+    rollout,
+)
 from keytrust.deploy.checks.model import Check, Section
 from keytrust.errors import ConfigError
 
@@ -12,7 +23,18 @@ _ORDER = {section: number for number, section in enumerate(Section)}
 
 CHECKS: tuple[Check, ...] = tuple(
     sorted(
-        (*levels.CHECKS, *controllers.CHECKS, *kerberos.CHECKS, *certificates.CHECKS),
+        (
+            *levels.CHECKS,
+            *controllers.CHECKS,
+            *kerberos.CHECKS,
+            *names.CHECKS,
+            *cloud.CHECKS,
+            *rollout.CHECKS,
+            *connector.CHECKS,
+            *certificates.CHECKS,
+            *authorities.CHECKS,
+            *adequate.CHECKS,
+        ),
         key=lambda check: _ORDER[check.section],
     )
 )

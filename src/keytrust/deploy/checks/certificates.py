@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from keytrust.deploy.checks.facts import ControllerFacts, Facts, Trust, Unread
+from keytrust.deploy.checks.facts import ControllerFacts, Trust, Unread
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed, warning
+from keytrust.deploy.checks.world import Facts
 
 RENEW_BEFORE = timedelta(days=30)
 MINIMUM_BITS = 2048

@@ -6,9 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from keytrust.deploy.checks.facts import KEY_TRUST_LEVEL, ControllerFacts, Facts, Unread
+from keytrust.deploy.checks.facts import KEY_TRUST_LEVEL, ControllerFacts, Unread
 from keytrust.deploy.checks.levels import level_name
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed, warning
+from keytrust.deploy.checks.world import Facts
 
 _SAMBA_WITH_KEY_TRUST = (4, 24)
 _SAMBA_VERSION = re.compile(r"(?:samba-?|\) )(\d+)\.(\d+)", re.IGNORECASE)

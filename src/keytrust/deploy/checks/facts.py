@@ -1,9 +1,8 @@
-"""What the checks judge: facts that were read, each of which may be missing and then says why. Pure."""
+"""Facts about the domain and its domain controllers, each of which may be missing and then says why. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from cryptography import x509
 
@@ -158,20 +157,3 @@ class ControllerFacts:
         """The different certificates that it shows."""
         shown = [each for each in (self.ldaps, self.starttls) if not isinstance(each, Unread)]
         return tuple(dict.fromkeys(shown))
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """Everything that was read, once.
-
-    Attributes:
-        now: When, by this machine's clock.
-        domain: The domain.
-        controllers: Its domain controllers, or those that the configuration names when the directory cannot be asked.
-        complete: Whether ``controllers`` are all that there are; else why not.
-    """
-
-    now: datetime
-    domain: DomainFacts | Unread
-    controllers: tuple[ControllerFacts, ...]
-    complete: Unread | None = None

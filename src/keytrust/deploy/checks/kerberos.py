@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from keytrust.deploy.checks.facts import ControllerFacts, Facts, KdcAnswer, Unread
+from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, Unread
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed, warning
+from keytrust.deploy.checks.world import Facts
 
 PA_PK_AS_REQ = 16
 PREAUTH_REQUIRED = 25

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keytrust.deploy.checks.facts import Facts, Unread
+from keytrust.deploy.checks.facts import Unread
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed
+from keytrust.deploy.checks.world import Facts
 from keytrust.directory.security.writers import KEY_LINK_GUID
 
 LEVEL_2008_R2 = 4

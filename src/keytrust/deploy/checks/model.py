@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from keytrust.deploy.checks.facts import Facts, Unread
+from keytrust.deploy.checks.facts import Unread
+from keytrust.deploy.checks.world import Facts
 
 
 class Verdict(StrEnum):

@@ -4,57 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from keytrust.cloud.source import KeySource
 from keytrust.config import Settings
-from keytrust.deploy.checks.facts import ControllerFacts, DomainFacts, Facts, Listing, Unread
-from keytrust.deploy.reading.directory import read_domain, read_listings
+from keytrust.deploy.checks.facts import ControllerFacts, Listing, Unread
+from keytrust.deploy.checks.world import Facts
+from keytrust.deploy.reading.cloud import read_cloud, read_pairings
+from keytrust.deploy.reading.crl import read_crls
+from keytrust.deploy.reading.dns import SERVICES, service_hosts
 from keytrust.deploy.reading.kdc import ask_tcp, ask_udp
+from keytrust.deploy.reading.pace import Pace
 from keytrust.deploy.reading.rootdse import read_root
+from keytrust.deploy.reading.signed_in import read_directory
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
-from keytrust.directory.domain import Domain
 from keytrust.directory.errands import Errands
-from keytrust.directory.settings import DirectorySettings
-from keytrust.errors import KeytrustError
 
 _WORKERS = 120
-ANSWER_SECONDS = 4.0
-"""How long one answer may take, unless the operator says otherwise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long to wait.
-
-    Attributes:
-        answer: Seconds for one answer.
-        total: Seconds for all domain controllers together, after the directory has named them.
-    """
-
-    answer: float = ANSWER_SECONDS
-    total: float = 12.0
-
-
-@dataclass(frozen=True, slots=True)
-class DirectoryFacts:
-    """What one signed-in session reads.
-
-    Attributes:
-        domain: The domain.
-        listings: Its domain controllers by DNS name.
-        realm: Its Kerberos realm.
-    """
-
-    domain: DomainFacts | Unread
-    listings: Mapping[str, Listing] | Unread
-    realm: str
-
-
-def gather(settings: Settings, pace: Pace, report: Callable[[str], None]) -> Facts:
+def gather(settings: Settings, pace: Pace, report: Callable[[str], None], source: KeySource | Unread) -> Facts:
     """Read everything that the checks judge. What cannot be read is a fact of its own, never an exception.
+
+    Args:
+        settings: The configuration.
+        pace: How long to wait.
+        report: Told what is being done.
+        source: The place where keys are registered, or why there is none.
 
     Raises:
         ConfigError: the configuration does not say which domain.
@@ -65,38 +43,53 @@ def gather(settings: Settings, pace: Pace, report: Callable[[str], None]) -> Fac
     errands: Errands[tuple[str, str], Any] = Errands(_WORKERS)
     for host in directory.servers:
         _send(errands, host, anchors, pace.answer)
+    if not isinstance(source, Unread):
+        tenant = (settings.cloud.tenant_id if settings.cloud else None) or ""
+        errands.send(("cloud", "ways"), lambda: read_cloud(source, tenant))
     report("signing in and reading the directory")
     found = read_directory(directory, pace)
+    deadline = time.monotonic() + pace.total
+    users = found.users
+    if not isinstance(source, Unread) and not isinstance(users, Unread):
+        errands.send(("cloud", "pairings"), lambda: read_pairings(source, users.sample))
     listings = found.listings
     hosts = [host.lower() for host in directory.servers]
     if not isinstance(listings, Unread):
         hosts = [*listings, *(host for host in hosts if host not in listings)]
     report(f"asking {len(hosts)} domain controllers")
+    domain_name = directory.dns_name if isinstance(found.domain, Unread) else found.domain.name
     for host in hosts:
         _send(errands, host, anchors, pace.answer)
         _send_kerberos(errands, host, name or "krbtgt", found.realm or realm.upper(), pace.answer)
-    answers = errands.collect(time.monotonic() + pace.total)
+    for service in SERVICES if domain_name else ():
+        _send_dns(errands, service, domain_name or "", directory.servers[0], pace.answer)
+    answers = errands.collect(deadline - pace.answer)
+    controllers = tuple(_controllers(hosts, listings, answers, pace))
+    report("fetching revocation lists")
+    missing = Unread("the configuration and the directory do not say which domain")
+    late = _late(pace)
+    none = source if isinstance(source, Unread) else late
     return Facts(
         now=datetime.now(UTC),
         domain=found.domain,
-        controllers=tuple(_controllers(hosts, listings, answers, pace)),
+        controllers=controllers,
         complete=listings if isinstance(listings, Unread) else None,
+        pki=found.pki,
+        crls=read_crls(controllers, found.pki, anchors, deadline, pace.answer),
+        records={each: answers.get(("dns", each), late if domain_name else missing) for each in SERVICES},
+        connector=found.connector,
+        users=users,
+        registration=found.registration,
+        cloud=answers.get(("cloud", "ways"), none),
+        pairings=answers.get(
+            ("cloud", "pairings"), users if isinstance(users, Unread) and not isinstance(source, Unread) else none
+        ),
     )
 
 
-def read_directory(settings: DirectorySettings, pace: Pace) -> DirectoryFacts:
-    """Sign in and read what the directory says; when that fails, why."""
-    bounded = settings.model_copy(update={"timeout": min(settings.timeout, pace.answer)})
-    try:
-        with Domain(bounded) as domain, domain.session() as session:
-            return DirectoryFacts(
-                read_domain(session, domain.controller, domain.name),
-                read_listings(session, domain.controller),
-                domain.name.upper(),
-            )
-    except KeytrustError as error:
-        why = Unread(f"the directory could not be read: {error.message}")
-        return DirectoryFacts(why, why, "")
+def _send_dns(errands: Errands[tuple[str, str], Any], service: str, domain: str, server: str, timeout: float) -> None:
+    # Two resolvers may be asked, one after the other.
+    errands.send(("dns", service), lambda: service_hosts(service, domain, server, timeout / 2))
 
 
 def _send(errands: Errands[tuple[str, str], Any], host: str, anchors: Path | None, timeout: float) -> None:
@@ -115,7 +108,7 @@ def _send_kerberos(errands: Errands[tuple[str, str], Any], host: str, name: str,
 def _controllers(
     hosts: Iterable[str], listings: Mapping[str, Listing] | Unread, answers: Mapping[tuple[str, str], Any], pace: Pace
 ) -> Iterable[ControllerFacts]:
-    late = Unread(f"no answer within the {pace.total:g} s that this may take")
+    late = _late(pace)
     parts = ("root", "ldaps", "starttls", "trust", "kdc_tcp", "kdc_udp")
     for host in hosts:
         listing: Listing | Unread = (
@@ -124,3 +117,7 @@ def _controllers(
             else listings.get(host) or Unread("the directory lists no domain controller of this name")
         )
         yield ControllerFacts(host, listing, **{part: answers.get((host, part), late) for part in parts})
+
+
+def _late(pace: Pace) -> Unread:
+    return Unread(f"no answer within the {pace.total:g} s that this may take")
