@@ -12,6 +12,8 @@ from keytrust.cli.output import out, safe
 from keytrust.explain.model import Explanation, KeyChain, Link, State
 from keytrust.explain.verdict import Verdict
 
+MOST_CONTROLLERS = 8
+"""With more domain controllers than that, only those are shown with which something is wrong."""
 _MARK = {State.OK: "[green]ok[/]", State.PROBLEM: "[bold red]problem[/]", State.CANNOT_TELL: "[yellow]cannot tell[/]"}
 _COLOUR = {State.OK: "green", State.PROBLEM: "red", State.CANNOT_TELL: "yellow"}
 
@@ -26,11 +28,19 @@ def show_explanation(explanation: Explanation, verdict: Verdict, *, evidence: bo
         out.print(f"[bold]What to do:[/] {safe(remedy)}")
     out.print()
     _section(f"{explanation.name} in {explanation.domain}", explanation.user, evidence)
+    every = evidence or len(explanation.controllers) <= MOST_CONTROLLERS
     for key in explanation.keys:
-        _section(_key_title(key), (*key.links, *key.at.values()), evidence)
+        at = [link for link in key.at.values() if every or link.state is not State.OK]
+        _section(_key_title(key), (*key.links, *at), evidence)
+    well = 0
     for controller in explanation.controllers:
+        if not every and all(link.state is State.OK for link in controller.links):
+            well += 1
+            continue
         kind = {True: "", False: " (read-only)", None: ""}[controller.writable]
         _section(f"Domain controller {controller.host}{kind}", controller.links, evidence)
+    if well:
+        out.print(f"[dim]{well} more domain controllers, with which all is well, are not shown; -v shows them.[/]")
 
 
 def explanation_json(explanation: Explanation, verdict: Verdict) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from keytrust.explain.controllers import ControllerFacts
 from keytrust.explain.model import Link
 from keytrust.sync.stored import StoredKey
 
-AT_ONCE = 16
+AT_ONCE = 64
 """Domain controllers asked at the same time."""
 SECONDS = 5.0
 """Longest wait for one answer of one domain controller."""

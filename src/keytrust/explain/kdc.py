@@ -61,11 +61,12 @@ class KdcLook:
             kdc_tcp=answer,
             kdc_udp=_NOT_ASKED,
         )
-        return _links(facts)
+        return links_of(facts, datetime.now(UTC))
 
 
-def _links(facts: ControllerFacts) -> tuple[Link, ...]:
-    everything = Facts(datetime.now(UTC), _NOT_ASKED, (facts,))
+def links_of(facts: ControllerFacts, now: datetime) -> tuple[Link, ...]:
+    """What the facts about one KDC mean for a sign-in by key. Pure."""
+    everything = Facts(now, _NOT_ASKED, (facts,))
     judged = {result.check.id: result for result in examine(_chosen(), everything)}
     certificate = [result for name, result in judged.items() if name in _CERTIFICATE]
     links = [_worst("certificate", "The certificate", certificate)]

@@ -10,8 +10,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 
-STALLED_SECONDS = 120.0
-"""The worker comes round every second or so, and at least once a batch; one that has not for so long is stuck."""
+STALLED_SECONDS = 300.0
+"""The worker comes round every second or so, and at least once a batch; one that has not for so long is stuck. A round
+in which every one of several domain controllers has to time out is slow, and not that."""
 _USUAL_PAUSE = 5.0
 
 

@@ -63,8 +63,8 @@ def create_app(settings: WebSettings, sources: Sources) -> FastAPI:
         return response
 
     @app.get("/healthz")
-    def healthz() -> Response:
-        """Whether the process makes progress."""
+    async def healthz() -> Response:
+        """Whether the process makes progress. It waits for nothing: a store that hangs must not make this hang."""
         stalled = sources.stalled()
         if stalled:
             return JSONResponse({"status": "stalled", "parts": list(stalled)}, 503)
