@@ -55,8 +55,8 @@ def changes_for(connection: Connection, row: Row[Any], position: int) -> Found:
 
 
 def is_near_its_end(row: Row[Any], now: int) -> bool:
-    """Whether it is time to remind the subscriber: a quarter of an hour before, or a quarter of a short life."""
-    return bool(row.expires - now < min(_NEAR, (row.expires - row.created) // 4))
+    """Whether it is time to remind the subscriber: a quarter of an hour before, or half of a short life."""
+    return bool(row.expires - now < min(_NEAR, (row.expires - row.created) // 2))
 
 
 def change(row: Row[Any], changed: Change, tenant: str) -> dict[str, object]:

@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
 from registry_site import DESKTOP, LAPTOP, Site, account, material
 
 from keytrust.registry import import_users, running
@@ -252,48 +251,47 @@ def test_subscriptions_are_listed_got_renewed_and_removed_by_their_owner_alone(s
 
 def test_one_that_nobody_renews_is_warned_of_and_ends(site: Site) -> None:
     with receiver() as target:
-        made = subscribe(site, target.url, lifecycleNotificationUrl=target.url, expirationDateTime=end(4))
+        made = subscribe(site, target.url, lifecycleNotificationUrl=target.url, expirationDateTime=end(10))
         assert made.status_code == 201
         until(lambda: target.events() == ["reauthorizationRequired", "subscriptionRemoved"])
         assert all(item["clientState"] == STATE for item in target.items)
         assert site.get("/v1.0/subscriptions").json()["value"] == []
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"resource": "groups"},
-        {"resource": None},
-        {"changeType": "read"},
-        {"changeType": None},
-        {"expirationDateTime": "soon"},
-        {"expirationDateTime": "2001-01-01T00:00:00Z"},
-        {"expirationDateTime": "2099-01-01T00:00:00Z"},
-        {"clientState": "x" * 300},
-        {"clientState": "\u0000"},
-        {"includeResourceData": True},
-        {"notificationUrl": None},
-        {"notificationUrl": 7},
-        {"notificationUrl": "ftp://127.0.0.1/"},
-        {"notificationUrl": "http://192.0.2.1/"},
-        {"notificationUrl": "https://192.0.2.1/"},
-        {"notificationUrl": "https://127.0.0.1.example.org/"},
-        {"notificationUrl": "https://user:pass@127.0.0.1/"},
-        {"notificationUrl": "https://127.0.0.1\\@example.org/"},
-        {"notificationUrl": "https://169.254.169.254/latest"},
-        {"notificationUrl": "https://[::ffff:169.254.169.254]/"},
-        {"notificationUrl": "http://2852039166/"},
-        {"notificationUrl": "http://127.0.0.1:99999/"},
-        {"notificationUrl": "http://127.0.0.1/" + "x" * 3000},
-        {"lifecycleNotificationUrl": "https://example.org/"},
-    ],
-    ids=str,
-)
-def test_what_may_not_be_had_is_refused_before_anybody_is_asked(site: Site, changes: dict[str, Any]) -> None:
+NOT_TO_BE_HAD: list[dict[str, Any]] = [
+    {"resource": "groups"},
+    {"resource": None},
+    {"changeType": "read"},
+    {"changeType": None},
+    {"expirationDateTime": "soon"},
+    {"expirationDateTime": "2001-01-01T00:00:00Z"},
+    {"expirationDateTime": "2099-01-01T00:00:00Z"},
+    {"clientState": "x" * 300},
+    {"clientState": "\u0000"},
+    {"includeResourceData": True},
+    {"notificationUrl": None},
+    {"notificationUrl": 7},
+    {"notificationUrl": "ftp://127.0.0.1/"},
+    {"notificationUrl": "http://192.0.2.1/"},
+    {"notificationUrl": "https://192.0.2.1/"},
+    {"notificationUrl": "https://127.0.0.1.example.org/"},
+    {"notificationUrl": "https://user:pass@127.0.0.1/"},
+    {"notificationUrl": "https://127.0.0.1\\@example.org/"},
+    {"notificationUrl": "https://169.254.169.254/latest"},
+    {"notificationUrl": "https://[::ffff:169.254.169.254]/"},
+    {"notificationUrl": "http://2852039166/"},
+    {"notificationUrl": "http://127.0.0.1:99999/"},
+    {"notificationUrl": "http://127.0.0.1/" + "x" * 3000},
+    {"lifecycleNotificationUrl": "https://example.org/"},
+]
+
+
+def test_what_may_not_be_had_is_refused_before_anybody_is_asked(site: Site) -> None:
     with receiver() as target:
-        refused = subscribe(site, target.url, **changes)
-        assert refused.status_code == 400, refused.text
-        assert refused.json()["error"]["code"] == "BadRequest"
+        for changes in NOT_TO_BE_HAD:
+            refused = subscribe(site, target.url, **changes)
+            assert refused.status_code == 400, (changes, refused.text)
+            assert refused.json()["error"]["code"] == "BadRequest", changes
     assert target.tokens == 0
 
 
