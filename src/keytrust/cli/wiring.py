@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from keytrust.cloud.credentials import application_tokens
 from keytrust.cloud.file import FileSource
 from keytrust.cloud.graph import GraphSource
+from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.settings import CloudKind, CloudSettings
 from keytrust.cloud.source import CloudUser, KeySource
 from keytrust.cloud.tokens import TokenFile
@@ -27,17 +30,24 @@ _AT_ONCE = 8
 """Domains signed in to at the same time."""
 
 
-def key_source(cloud: CloudSettings) -> KeySource:
-    """The place where keys are registered."""
+def key_source(cloud: CloudSettings, retry: RetryPolicy | None = None) -> KeySource:
+    """The place where keys are registered; ``retry`` says when to ask again."""
     if cloud.kind is CloudKind.FILE:
         assert cloud.path is not None  # noqa: S101 - the settings have checked
         return FileSource(cloud.path)
     times = cloud.creation_times
     if cloud.kind is CloudKind.GRAPH:
-        return GraphSource(cloud.root, application_tokens(cloud), ca_file=cloud.ca_file, creation_times=times)
+        return GraphSource(
+            cloud.root, application_tokens(cloud), ca_file=cloud.ca_file, creation_times=times, retry=retry
+        )
     assert cloud.url is not None  # noqa: S101
     assert cloud.token_file is not None  # noqa: S101
-    return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file)
+    return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file, retry=retry)
+
+
+def _wait(stop: threading.Event, seconds: float) -> None:
+    """Sleep, but not longer than the service goes on."""
+    stop.wait(seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,8 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
         ConfigError: the key source is a file, which tells no changes.
     """
     cloud = settings.need_cloud()
-    source = key_source(cloud)
+    stop = threading.Event()
+    source = key_source(cloud, RetryPolicy(sleep=partial(_wait, stop)))
     if not isinstance(source, GraphSource):
         raise ConfigError(
             "keytrust run follows changes, and an exported file tells none.",
@@ -78,6 +89,7 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
                 policy=settings.policy,
                 settings=settings.service,
                 poll_seconds=settings.service.cloud_seconds(cloud.kind),
+                stop=stop,
             )
         )
         if cloud.notifications is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
@@ -42,6 +42,7 @@ class Plant:
         policy: What the operator allows.
         settings: How the service works.
         poll_seconds: How often the cloud is asked.
+        stop: Set when the service is to end.
     """
 
     domains: Mapping[str, DirectorySettings]
@@ -51,6 +52,7 @@ class Plant:
     policy: Policy
     settings: ServiceSettings
     poll_seconds: float
+    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Service:
@@ -63,7 +65,7 @@ class Service:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self.events = Events()
-        self._stop = threading.Event()
+        self._stop = plant.stop
         self._terms: dict[str, Term] = {}
         self._threads = {
             label: threading.Thread(target=self._serve, args=(label,), name=f"domain {label}", daemon=True)

@@ -83,8 +83,9 @@ class Term:
             self._watch()
         finally:
             duty.stop.set()
+            deadline = time.monotonic() + _JOIN_SECONDS
             for part in parts:
-                part.join(_JOIN_SECONDS)
+                part.join(max(0.0, deadline - time.monotonic()))
             self._directory_feed.close()
             self._replicas.close()
             for link in self._links.values():

@@ -88,10 +88,10 @@ def writer(engine: Engine, domain_sid: str, program: str) -> Iterator[Lease]:
     """
     lease = acquire(engine, domain_sid, holder_name(program))
     if lease is None:
-        other = holder_of(engine, domain_sid) or "Another keytrust"
+        other = holder_of(engine, domain_sid) or "another keytrust"
         service = "keytrust run" in other
         raise StoreError(
-            f"{other} is changing the directory right now: only one may at a time.",
+            f"Only one program at a time may change the directory, and now {other} does.",
             not_done="Nothing was changed by this one.",
             remedy="It does by itself what sync does. To do it by hand: keytrust pause, and keytrust resume afterwards."
             if service

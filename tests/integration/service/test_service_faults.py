@@ -1,0 +1,56 @@
+"""``keytrust run`` when the domain controller stands still, when it is paused, and beside another command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.support.running import RunningService
+
+from keytrust.lab import Lab, LabUser
+
+pytestmark = pytest.mark.lab
+MakeUser = Callable[..., LabUser]
+
+
+def test_sync_beside_it_is_refused_in_one_sentence_until_the_domain_is_paused(
+    service: RunningService, make_user: MakeUser
+) -> None:
+    user = service.enrol(make_user())
+    refused = service.run("sync")
+    assert refused.returncode == 1
+    assert "keytrust run on" in refused.stderr
+    assert "keytrust pause" in refused.stderr
+
+    assert service.run("pause").returncode == 0
+    service.await_event("lease-released")
+    service.register(user)
+    by_hand = service.run("sync")
+    assert by_hand.returncode == 0, by_hand.stderr
+    service.await_values(user, 1)
+
+    assert service.run("resume").returncode == 0
+    service.revoke(user)
+    service.register(service.enrol(make_user()))
+    service.await_values(user, 0)
+    assert service.events("unexpected-value") == []
+
+
+def test_a_domain_controller_that_stands_still_costs_a_delay_and_no_key(breakable_lab: Lab, tmp_path: Path) -> None:
+    user = LabUser("standstill")
+    breakable_lab.add_users([user])
+    with RunningService.beside_a_registry(breakable_lab, tmp_path) as service:
+        service.extra = {"directory": {"timeout": 3}}
+        service.enrol(user)
+        service.start()
+        breakable_lab.pause_dc()
+        try:
+            key = service.register(user)
+            service.await_event("feed-failed", feed="worker")
+        finally:
+            breakable_lab.resume_dc()
+        service.await_sign_in(user, key)
+        service.await_event("feed-recovered", feed="worker")
+        assert service.events("set-aside") == []
+        assert service.stop() == 0
