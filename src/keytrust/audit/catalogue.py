@@ -54,6 +54,20 @@ CATALOGUE: dict[Code, Entry] = {
         "One private key signs in as each of these accounts. Windows Hello makes a key for one user on one device.",
         "Find out which account the device belongs to, and remove the key from the others.",
     ),
+    Code.DISGUISED: Entry(
+        "Value that shows two things",
+        H,
+        "It shows one thing to who checks it and may show another to a domain controller: an entry is there more "
+        "than once, or it calls itself a security key and holds an ordinary one. No Windows component writes this.",
+        _INVESTIGATE,
+    ),
+    Code.DEVICE_TWICE: Entry(
+        "Several keys of one device",
+        M,
+        "Keys that the cloud does not know pass because their device is registered with Active Directory. A device has "
+        "one Windows Hello key for a user, so only one of these can be genuine; another may have borrowed its id.",
+        "Ask the user to set up Windows Hello anew on the device, and remove the other keys of it.",
+    ),
     Code.DUPLICATE_KEY: Entry(
         "The same key twice on one account",
         L,

@@ -39,6 +39,8 @@ _FITTING = {
     KeyUsage.FIDO: {MaterialKind.FIDO},
     KeyUsage.NGC: set(MaterialKind) - {MaterialKind.FIDO},
 }
+_DECISIVE = {1, 3, 4, 5, 6}
+"""Entries that decide what a value is taken for: KeyID, material, usage, source, device."""
 _NO_DEVICE = bytes(16)
 _MAX_SHOWN = 200
 
@@ -136,6 +138,8 @@ def _structure(credential: KeyCredential) -> Iterator[Issue]:
             yield Issue(Code.TOOL_MARK, "KeyHash is the hash of the KeyID alone: the mark of a published planting tool")
         elif code is not None:
             yield Issue(code, problem.message)
+        elif problem.code is ProblemCode.DUPLICATE_ENTRY and problem.entry in _DECISIVE:
+            yield Issue(Code.DISGUISED, f"{problem.message}: readers differ in which of them counts")
         elif problem.code not in _SAID_OTHERWISE:
             odd.append(problem.message)
     if odd:
@@ -170,7 +174,8 @@ def _owner(named: str, dn: str) -> Iterator[Issue]:
 def _fit(usage: int | None, key: KeyMaterial | None) -> Iterator[Issue]:
     """Whether usage and key material belong together."""
     if key is not None and isinstance(usage, KeyUsage) and key.kind not in _FITTING.get(usage, _ANY_KIND):
-        yield Issue(Code.ODD_STRUCTURE, f"usage {usage.name} with key material of the kind {key.kind}")
+        code = Code.DISGUISED if usage is KeyUsage.FIDO else Code.ODD_STRUCTURE
+        yield Issue(code, f"usage {usage.name} with key material of the kind {key.kind}")
 
 
 def _public_id(credential: KeyCredential, key: KeyMaterial | None, key_id: bytes) -> bytes:

@@ -21,6 +21,7 @@ REMOVABLE = (
     Code.NO_CLOUD_USER,
     Code.TOOL_MARK,
     Code.KEY_ID_MISMATCH,
+    Code.DISGUISED,
     Code.OTHERS_DEVICE,
     Code.COMPUTER_USER_KEY,
     Code.ROCA,

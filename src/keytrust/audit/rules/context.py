@@ -23,6 +23,7 @@ _WORSE_ON_PRIVILEGED = {
     Code.OTHERS_DEVICE,
     Code.KEY_ID_MISMATCH,
     Code.TOOL_MARK,
+    Code.DISGUISED,
     Code.DUPLICATE_KEY_ID,
     Code.WEAK_RSA,
 }

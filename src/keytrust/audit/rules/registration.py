@@ -25,6 +25,7 @@ def judge(
         finding = _finding(subject, value, state, registration)
         if finding is not None:
             findings.append(finding)
+    findings += _borrowed(subject, seen, states)
     findings += _missing(subject, seen, registration)
     return states, findings
 
@@ -57,6 +58,19 @@ def _finding(subject: Subject, value: InspectedValue, state: Registered, registr
         return found(Code.NO_CLOUD_USER, subject, value, "a sign-in key, and the cloud has no user for the account")
     message = f"the cloud reports the keys of {registration.user}, {len(registration.ngc)} of them, without this one"
     return found(Code.NOT_REGISTERED, subject, value, message, cloud_user=registration.user)
+
+
+def _borrowed(subject: Subject, seen: Sequence[InspectedValue], states: Sequence[Registered]) -> list[Finding]:
+    """Keys that one device vouches for together: whoever plants a key can copy the device id of a genuine one."""
+    local = [value for value, state in zip(seen, states, strict=True) if state is Registered.LOCALLY]
+    keys_of: dict[str, set[bytes]] = {}
+    for value in local:
+        keys_of.setdefault(value.device, set()).add(value.public_id)
+    return [
+        found(Code.DEVICE_TWICE, subject, value, f"one of {len(keys_of[value.device])} keys of device {value.device}")
+        for value in local
+        if len(keys_of[value.device]) > 1
+    ]
 
 
 def _missing(subject: Subject, seen: Sequence[InspectedValue], registration: Registration) -> list[Finding]:
