@@ -14,8 +14,8 @@ from keytrust.alerts.alert import Alert, Gate
 from keytrust.alerts.settings import AlertSettings
 from keytrust.alerts.syslog import Syslog
 from keytrust.alerts.webhook import Webhook, read_secret
+from keytrust.log import logger
 from keytrust.service.events import Event
-from keytrust.service.log import logger
 from keytrust.store.lease import holder_name
 
 QUEUE = 1000

@@ -10,10 +10,10 @@ import structlog
 from starlette.requests import Request
 
 from keytrust.cloud.origin import is_loopback
+from keytrust.log import logger
 from keytrust.registry import clock
 from keytrust.registry.database import Database
 from keytrust.registry.limits import Limits
-from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.tokens import TokenVerifier

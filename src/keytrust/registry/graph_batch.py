@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 from starlette.types import ASGIApp, Message, Scope
 
 from keytrust.cloud import strict_json
+from keytrust.log import logger
 from keytrust.registry.odata import bad_request
-from keytrust.registry.request_log import logger
 
 MAX_REQUESTS = 20
 MAX_BODY = 256 * 1024

@@ -19,11 +19,11 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
+from keytrust.log import logger
 from keytrust.registry import audit, changes, clock, notifications, subscriptions
 from keytrust.registry.database import Database
 from keytrust.registry.leadership import Leadership
 from keytrust.registry.notification_target import Poster
-from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 
 _POLL = 1.0

@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 import uuid
 
-import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from keytrust.log import logger
 from keytrust.registry.metrics import Metrics
 
 _FAILED = json.dumps(
     {"error": {"code": "InternalServerError", "message": "The request failed; the log says why.", "innerError": {}}}
 ).encode()
-
-
-def logger() -> structlog.typing.FilteringBoundLogger:
-    """A logger of JSON lines to standard error, whatever else the process logs."""
-    wrapped: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
-    return wrapped
 
 
 class RequestLog:

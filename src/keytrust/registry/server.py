@@ -12,12 +12,12 @@ import uvicorn
 
 from keytrust.cloud.origin import is_loopback
 from keytrust.errors import RegistryError
+from keytrust.log import logger
 from keytrust.registry.app import create_app
 from keytrust.registry.context import Context
 from keytrust.registry.database import Database
 from keytrust.registry.limits import Limits
 from keytrust.registry.notifier import notifying
-from keytrust.registry.request_log import logger
 from keytrust.registry.settings import RegistrySettings
 from keytrust.registry.signing_keys import SigningKeys
 from keytrust.registry.tokens import TokenVerifier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keytrust.directory.account import KEY_LINK, guid_text
-from keytrust.service.log import logger
+from keytrust.log import logger
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import Action
 from keytrust.sync.trace import value_digest

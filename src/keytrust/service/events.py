@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from keytrust.service.log import logger
+from keytrust.log import logger
 from keytrust.sync.model import AccountRef
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from keytrust.errors import KeytrustError
-from keytrust.service.log import logger
+from keytrust.log import logger
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from keytrust.database import writing
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import KeytrustError
+from keytrust.log import logger
 from keytrust.service.duty import Duty
 from keytrust.service.events import Event, EventKind, Events
-from keytrust.service.log import logger
 from keytrust.service.mirror import Mirror
 from keytrust.service.reading import Opener
 from keytrust.service.settings import ServiceSettings

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
-from keytrust.service.log import logger
+from keytrust.log import logger
 from keytrust.service.overview import read_overview
 from keytrust.service.progress import stalled
 from keytrust.service.service import Service

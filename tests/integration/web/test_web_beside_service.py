@@ -19,13 +19,34 @@ MakeUser = Callable[..., LabUser]
 
 
 @pytest.fixture
-def shown(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
-    """A service whose web pages are served, and that is told to systemd."""
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """What listens in place of systemd."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(60)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+        yield listening
+
+
+@pytest.fixture
+def syslog() -> Iterator[socket.socket]:
+    """What receives alerts."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.settimeout(60)
+        yield listening
+
+
+@pytest.fixture
+def shown(lab: Lab, tmp_path: Path, manager: socket.socket, syslog: socket.socket) -> Iterator[RunningService]:
+    """A service whose web pages are served, that sends alerts and that talks to systemd."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with RunningService.beside_a_registry(lab, tmp_path) as running:
         running.extra["web"] = {"port": port}
+        running.extra["alerts"] = {"syslog": f"udp:127.0.0.1:{syslog.getsockname()[1]}"}
         running.start()
         yield running
 
@@ -41,14 +62,19 @@ def metric(text: str, name: str, **labels: str) -> float:
 
 
 def test_it_is_ready_counts_what_it_writes_and_shows_what_a_person_should_see(
-    shown: RunningService, make_user: MakeUser
+    shown: RunningService, make_user: MakeUser, manager: socket.socket, syslog: socket.socket
 ) -> None:
+    assert manager.recv(1000).startswith(b"READY=1")
+    assert manager.recv(1000).startswith(b"WATCHDOG=1")
     domain = shown.lab.spec.domain
     user, admin = shown.enrol(make_user()), shown.enrol(make_user(admin_count=True))
     key = shown.register(user)
     shown.await_sign_in(user, key)
     shown.register(admin)
     shown.await_event("conflict", account=admin.sam)
+    alert = syslog.recv(4096).decode()
+    assert " conflict [keytrust@32473 " in alert
+    assert f'account="{admin.sam}"' in alert
 
     assert get(shown, "/healthz").json() == {"status": "ok"}
     shown.eventually(lambda: get(shown, "/readyz").status_code == httpx.codes.OK, "readiness")

@@ -1,4 +1,4 @@
-"""The service's log: JSON lines on standard error."""
+"""The log of services: JSON lines on standard error."""
 
 from __future__ import annotations
 
