@@ -15,7 +15,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from keytrust.cloud.probe import Way
 from keytrust.cloud.source import CloudUser
 from keytrust.deploy.checks import Observation, Result, chosen, examine
-from keytrust.deploy.checks.account_facts import CloudFacts, ConnectorFacts, Pairing, RegistrationPoint, UserFacts
+from keytrust.deploy.checks.account_facts import (
+    CloudFacts,
+    ConnectorFacts,
+    Pairing,
+    RegistrationPoint,
+    RightsFacts,
+    UserFacts,
+)
 from keytrust.deploy.checks.facts import (
     ControllerFacts,
     DomainFacts,
@@ -86,6 +93,8 @@ def facts(*controllers: ControllerFacts, **fields: Any) -> Facts:
         crls={CRL_URL: crl()},
         records={"_ldap._tcp.dc._msdcs": names, "_kerberos._tcp.dc._msdcs": names},
         connector=connector(),
+        rights=rights(),
+        overgrant=False,
         users=users(),
         registration=RegistrationPoint("CN=62a0ff2e", (f"azureADId:{TENANT}", "azureADName:corp.example")),
         cloud=CloudFacts("https://graph.example", ways(), TENANT),
@@ -117,6 +126,10 @@ def connector(**fields: Any) -> ConnectorFacts:
         groups=frozenset({"S-1-5-21-1-2-3-513", "S-1-5-21-1-2-3-526", "S-1-1-0"}),
     )
     return replace(good, **fields)
+
+
+def rights(**fields: Any) -> RightsFacts:
+    return replace(RightsFacts(12, (), (), ()), **fields)
 
 
 def users(**fields: Any) -> UserFacts:

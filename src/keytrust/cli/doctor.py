@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from keytrust.cli.doctor_view import exit_code, results_json, show_catalogue, show_results
-from keytrust.cli.options import Config, Json, Verbose, settings
-from keytrust.cli.output import doing, out, print_json
+from keytrust.cli.doctor_view import Examined, everything_json, exit_code, show_catalogue, show_results
+from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
+from keytrust.cli.output import doing, print_json
 from keytrust.cli.wiring import key_source
 from keytrust.cloud.source import KeySource
 from keytrust.config import Settings
-from keytrust.deploy.checks import CHECKS, chosen, examine
+from keytrust.deploy.checks import CHECKS, Check, chosen, examine
 from keytrust.deploy.checks.facts import Unread
 from keytrust.deploy.reading.gather import gather
 from keytrust.deploy.reading.pace import ANSWER_SECONDS, Pace
@@ -37,6 +37,7 @@ def doctor(
     timeout: Annotated[
         float, typer.Option("--timeout", metavar="SECONDS", min=0.1, max=60, help="How long to wait for one answer.")
     ] = ANSWER_SECONDS,
+    domain: DomainLabel = None,
     json: Json = False,
     config: Config = None,
     verbose: Verbose = False,
@@ -51,15 +52,28 @@ def doctor(
     if list_:
         show_catalogue(CHECKS if not only else checks, json=json)
         return
-    with doing("reading the configuration") as report:
-        configured = settings()
-        facts = gather(configured, Pace(timeout, 3 * timeout), report, _source(configured))
-    results = examine(checks, facts)
+    examined = examine_domains(settings(), checks, Pace(timeout, 3 * timeout), domain)
     if json:
-        print_json(results_json(results, facts, accepted))
+        print_json(everything_json(examined, accepted))
     else:
-        show_results(results, facts, accepted, width=out.width, every=verbose)
-    raise typer.Exit(exit_code(results, accepted))
+        for each in examined:
+            show_results(each, accepted, every=verbose)
+    raise typer.Exit(exit_code(examined, accepted))
+
+
+def examine_domains(configured: Settings, checks: tuple[Check, ...], pace: Pace, only: str | None) -> list[Examined]:
+    """Hold every configured domain, or the one called ``only``, against the checks.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    source = _source(configured)
+    examined = []
+    for directory in configured.need_directories(only).values():
+        with doing("reading the configuration") as report:
+            facts = gather(configured, directory, pace, report, source)
+        examined.append(Examined(facts, examine(checks, facts)))
+    return examined
 
 
 def _source(configured: Settings) -> KeySource | Unread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -27,22 +28,29 @@ _NAMED = 3
 _VERDICT_WIDTH = len(Verdict.CANNOT_TELL.value)
 
 
-def exit_code(results: Iterable[Result], accepted: frozenset[str]) -> int:
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A domain's facts and what came of the checks."""
+
+    facts: Facts
+    results: tuple[Result, ...]
+
+
+def exit_code(examined: Iterable[Examined], accepted: frozenset[str]) -> int:
     """The exit code for the worst of what is not accepted."""
-    verdicts = [result.verdict for result in results if result.check.id not in accepted]
+    verdicts = [result.verdict for each in examined for result in each.results if result.check.id not in accepted]
     return int(_EXITS[worst(verdicts)] if verdicts else ExitCode.OK)
 
 
-def show_results(results: Sequence[Result], facts: Facts, accepted: frozenset[str], *, width: int, every: bool) -> None:
+def show_results(examined: Examined, accepted: frozenset[str], *, every: bool) -> None:
     """Print the results by section, then what to do.
 
     Args:
-        results: What came of the checks.
-        facts: What they judged.
+        examined: A domain.
         accepted: Ids of checks whose outcome is accepted.
-        width: Columns of the terminal.
         every: Show all evidence, not only that which decided the verdict.
     """
+    facts, results = examined.facts, examined.results
     name = facts.domain.name if not isinstance(facts.domain, Unread) else "a domain that could not be read"
     out.print(f"[bold]{safe(name)}[/], {_number(len(facts.controllers), 'domain controller')}")
     longest = max(len(result.check.id) for result in results)
@@ -70,13 +78,25 @@ def show_catalogue(checks: Sequence[Check], *, json: bool) -> None:
     out.print(rows)
 
 
-def results_json(results: Sequence[Result], facts: Facts, accepted: frozenset[str]) -> dict[str, Any]:
-    """Everything, for programs."""
+def everything_json(examined: Sequence[Examined], accepted: frozenset[str]) -> dict[str, Any]:
+    """Everything, for programs: the domain, or with several a list of them."""
+    if len(examined) == 1:
+        return _json(examined[0], accepted)
+    verdicts = [result.verdict for each in examined for result in each.results]
+    return {
+        "worst": worst(verdicts).value,
+        "exitCode": exit_code(examined, accepted),
+        "domains": [_json(each, accepted) for each in examined],
+    }
+
+
+def _json(examined: Examined, accepted: frozenset[str]) -> dict[str, Any]:
+    facts, results = examined.facts, examined.results
     return {
         "domain": None if isinstance(facts.domain, Unread) else facts.domain.name,
         "at": facts.now.isoformat(),
         "worst": worst(result.verdict for result in results).value,
-        "exitCode": exit_code(results, accepted),
+        "exitCode": exit_code([examined], accepted),
         "checks": [
             {
                 **_check_json(result.check),

@@ -140,3 +140,30 @@ def test_a_group_to_roll_out_to_and_the_service_connection_point_are_seen(breaka
     finally:
         lab.apply_ldif(f"dn: {group}\nchangetype: delete\n")
     assert after["rollout-group"]["verdict"] == "pass"
+
+
+def test_a_connector_account_without_its_right_fails_on_the_users_it_cannot_write(breakable: Site) -> None:
+    lab = breakable.lab
+    lab.add_users([LabUser(sam="u-doctor")])
+    group = f"CN=Key Admins,CN=Users,{lab.spec.base_dn}"
+    dn = breakable.account(lab.spec.connector).dn
+    lab.apply_ldif(f"dn: {group}\nchangetype: modify\ndelete: member\nmember: {dn}\n")
+    try:
+        code, without = doctor(breakable, "--only", "connector-rights")
+    finally:
+        lab.apply_ldif(f"dn: {group}\nchangetype: modify\nadd: member\nmember: {dn}\n")
+    assert code == 2
+    assert any("may not write" in each["seen"] for each in without["connector-rights"]["evidence"])
+    _, restored = doctor(breakable, "--only", "connector-rights")
+    assert not any(each["verdict"] == "fail" for each in restored["connector-rights"]["evidence"])
+
+
+def test_several_domains_are_each_held_against_the_checks(site: Site) -> None:
+    with site.config.open("a", encoding="utf-8") as file:
+        file.write('[domains.other]\nservers = ["dc1.nowhere.example"]\ndomain = "nowhere.example"\nauth = "ccache"\n')
+    done = site.run("doctor", "--json", "--timeout", "10", "--only", "schema-version")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["exitCode"], found["worst"]) == (3, 3, "cannot tell")
+    assert [each["checks"][0]["verdict"] for each in found["domains"]] == ["pass", "cannot tell"]
+    one = site.run("doctor", "--json", "--timeout", "10", "--only", "schema-version", "--domain", site.lab.spec.domain)
+    assert json.loads(one.stdout)["domain"] == site.lab.spec.domain

@@ -40,6 +40,23 @@ class ConnectorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RightsFacts:
+    """What the connector account may do, by trying: a sentence for each thing.
+
+    Attributes:
+        tried: On how many users it was tried.
+        lacking: What it may not do and should.
+        surplus: What it may do and should not.
+        unknown: What could not be tried.
+    """
+
+    tried: int
+    lacking: tuple[str, ...]
+    surplus: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UserFacts:
     """The users of the domain.
 

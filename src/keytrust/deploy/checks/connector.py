@@ -110,7 +110,51 @@ def _privileged(sid: str) -> str:
     return _PRIVILEGED.get(sid) or _PRIVILEGED.get(rid, "")
 
 
+def rights(facts: Facts) -> Iterator[Observation]:
+    """What the account may do, as it was tried."""
+    found = facts.rights
+    if isinstance(found, Unread):
+        yield cannot_tell(found)
+        return
+    if not found.tried:
+        yield cannot_tell("there is no user to try it on")
+    for sentence in found.lacking:
+        yield failed(sentence)
+    for sentence in found.surplus:
+        yield warning(sentence)
+    for sentence in found.unknown:
+        yield cannot_tell(sentence)
+    if found.tried and not (found.lacking or found.surplus):
+        yield passed(f"it may write keys, and nothing else was found; tried on {found.tried} users")
+
+
+def overgrant(facts: Facts) -> Iterator[Observation]:
+    """Whether the mistake of early adprep for 2016 is there."""
+    if isinstance(facts.overgrant, Unread):
+        yield cannot_tell(facts.overgrant)
+    elif facts.overgrant:
+        yield failed("they have full control of the domain: each of their members can make itself its master")
+    else:
+        yield passed("they do not have full control")
+
+
 CHECKS = (
+    Check(
+        "connector-rights",
+        Section.PERMISSIONS,
+        "The connector account may write msDS-KeyCredentialLink of users, and nothing else",
+        "Without the right no key is written; with more than it, whoever takes the account takes the domain.",
+        "keytrust setup permissions gives the right; with --check it tries every unit and says what is too much",
+        rights,
+    ),
+    Check(
+        "enterprise-key-admins",
+        Section.PERMISSIONS,
+        "Enterprise Key Admins do not have full control of the domain",
+        "adprep of early Windows Server 2016 gave it to them by mistake, in place of the right to one attribute.",
+        "keytrust setup overgrant",
+        overgrant,
+    ),
     Check(
         "connector-password",
         Section.PERMISSIONS,

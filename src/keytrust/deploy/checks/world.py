@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from keytrust.deploy.checks.account_facts import CloudFacts, ConnectorFacts, Pairing, RegistrationPoint, UserFacts
+from keytrust.deploy.checks.account_facts import (
+    CloudFacts,
+    ConnectorFacts,
+    Pairing,
+    RegistrationPoint,
+    RightsFacts,
+    UserFacts,
+)
 from keytrust.deploy.checks.facts import ControllerFacts, DomainFacts, Unread
 from keytrust.deploy.checks.pki_facts import Crl, PkiFacts
 
@@ -26,6 +33,8 @@ class Facts:
         crls: Certificate revocation lists, by the URL in the domain controllers' certificates.
         records: Hosts that DNS names for each service (``_ldap._tcp.dc._msdcs``), in lower case.
         connector: The account that keytrust uses.
+        rights: What that account may do.
+        overgrant: Whether Enterprise Key Admins have full control of the domain.
         users: The domain's users.
         registration: The service connection point of device registration.
         cloud: The place where keys are registered.
@@ -40,6 +49,8 @@ class Facts:
     crls: Mapping[str, Crl | Unread] = field(default_factory=dict)
     records: Mapping[str, frozenset[str] | Unread] = field(default_factory=dict)
     connector: ConnectorFacts | Unread = NOT_READ
+    rights: RightsFacts | Unread = NOT_READ
+    overgrant: bool | Unread = NOT_READ
     users: UserFacts | Unread = NOT_READ
     registration: RegistrationPoint | Unread = NOT_READ
     cloud: CloudFacts | Unread = NOT_READ

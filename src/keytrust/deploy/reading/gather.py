@@ -21,23 +21,27 @@ from keytrust.deploy.reading.rootdse import read_root
 from keytrust.deploy.reading.signed_in import read_directory
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
 from keytrust.directory.errands import Errands
+from keytrust.directory.settings import DirectorySettings
 
 _WORKERS = 120
 
 
-def gather(settings: Settings, pace: Pace, report: Callable[[str], None], source: KeySource | Unread) -> Facts:
-    """Read everything that the checks judge. What cannot be read is a fact of its own, never an exception.
+def gather(
+    settings: Settings,
+    directory: DirectorySettings,
+    pace: Pace,
+    report: Callable[[str], None],
+    source: KeySource | Unread,
+) -> Facts:
+    """Read everything that the checks judge of one domain. What cannot be read is a fact too, never an exception.
 
     Args:
         settings: The configuration.
+        directory: The domain's part of it.
         pace: How long to wait.
         report: Told what is being done.
         source: The place where keys are registered, or why there is none.
-
-    Raises:
-        ConfigError: the configuration does not say which domain.
     """
-    directory = settings.need_directory()
     anchors = settings.signin.kdc_ca_file or directory.ca_file
     name, _, realm = (directory.principal or "").partition("@")
     errands: Errands[tuple[str, str], Any] = Errands(_WORKERS)
@@ -61,8 +65,8 @@ def gather(settings: Settings, pace: Pace, report: Callable[[str], None], source
     for host in hosts:
         _send(errands, host, anchors, pace.answer)
         _send_kerberos(errands, host, name or "krbtgt", found.realm or realm.upper(), pace.answer)
-    for service in SERVICES if domain_name else ():
-        _send_dns(errands, service, domain_name or "", directory.servers[0], pace.answer)
+    for service in SERVICES if domain_name and hosts else ():
+        _send_dns(errands, service, domain_name or "", hosts[0], pace.answer)
     answers = errands.collect(deadline - pace.answer)
     controllers = tuple(_controllers(hosts, listings, answers, pace))
     report("fetching revocation lists")
@@ -78,6 +82,8 @@ def gather(settings: Settings, pace: Pace, report: Callable[[str], None], source
         crls=read_crls(controllers, found.pki, anchors, deadline, pace.answer),
         records={each: answers.get(("dns", each), late if domain_name else missing) for each in SERVICES},
         connector=found.connector,
+        rights=found.rights,
+        overgrant=found.overgrant,
         users=users,
         registration=found.registration,
         cloud=answers.get(("cloud", "ways"), none),

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from keytrust.deploy.checks.account_facts import ConnectorFacts, RegistrationPoint, UserFacts
+from keytrust.deploy.checks.account_facts import ConnectorFacts, RegistrationPoint, RightsFacts, UserFacts
 from keytrust.deploy.checks.facts import DomainFacts, Listing, Unread
 from keytrust.deploy.checks.pki_facts import PkiFacts
 from keytrust.deploy.reading.accounts import read_connector, read_registration, read_users
 from keytrust.deploy.reading.directory import read_domain, read_listings
 from keytrust.deploy.reading.pace import Pace
 from keytrust.deploy.reading.pki import read_pki
+from keytrust.deploy.reading.rights import read_overgrant, read_rights
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import KeytrustError
@@ -30,6 +31,8 @@ class DirectoryFacts:
         listings: Its domain controllers by DNS name.
         pki: The public key services.
         connector: The account that is signed in.
+        rights: What it may do.
+        overgrant: Whether Enterprise Key Admins have full control of the domain.
         users: The domain's users.
         registration: The service connection point.
     """
@@ -39,6 +42,8 @@ class DirectoryFacts:
     listings: Mapping[str, Listing] | Unread
     pki: PkiFacts | Unread
     connector: ConnectorFacts | Unread
+    rights: RightsFacts | Unread
+    overgrant: bool | Unread
     users: UserFacts | Unread
     registration: RegistrationPoint | Unread
 
@@ -49,18 +54,21 @@ def read_directory(settings: DirectorySettings, pace: Pace) -> DirectoryFacts:
     try:
         with Domain(bounded) as domain, domain.session() as session:
             own = domain.controller
+            users = _part(lambda: read_users(session, own.domain, pace.answer / 2))
             return DirectoryFacts(
                 domain.name.upper(),
                 _part(lambda: read_domain(session, own, domain.name)),
                 _part(lambda: read_listings(session, own)),
                 _part(lambda: read_pki(session, own.configuration)),
                 _part(lambda: read_connector(session, own.domain)),
-                _part(lambda: read_users(session, own.domain, pace.answer / 2)),
+                _part(lambda: read_rights(domain, session, users, pace.answer / 2)),
+                _part(lambda: read_overgrant(domain)),
+                users,
                 _part(lambda: read_registration(session, own.configuration)),
             )
     except KeytrustError as error:
         why = _unread(error)
-        return DirectoryFacts("", why, why, why, why, why, why)
+        return DirectoryFacts("", why, why, why, why, why, why, why, why)
 
 
 def _part(read: Callable[[], Part]) -> Part | Unread:
