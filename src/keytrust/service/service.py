@@ -28,6 +28,8 @@ from keytrust.sync.policy import Policy
 _ATTEMPT_SECONDS = 1.0
 """How often the lease of a domain is asked for while somebody else has it."""
 _LONGEST_PAUSE = 15.0
+_COURTESY_SECONDS = 1.2
+"""An instance that writes to a domain already lets others go first for another one, so that domains spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,9 @@ class Service:
         with store_faults(plant.store), writing(plant.store) as connection:
             mirror = Mirror.open(connection, domain_sid=sid, name=name, source=plant.source.name)
         while not self._stop.is_set():
-            if not self._is_paused(mirror):
+            if self._terms:
+                self._stop.wait(_COURTESY_SECONDS)
+            if not self._is_paused(mirror) and not self._stop.is_set():
                 lease = acquire(plant.store, sid, holder_name("keytrust run"))
                 if lease is not None:
                     self._serve_term(label, name, sid, mirror, lease)

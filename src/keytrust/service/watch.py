@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ldap
 
@@ -40,7 +40,9 @@ def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Wat
         wanted = _NOBODY if cursor is None else PLANNED_FOR
         guids, cookie = session.changes(domain.controller.domain, wanted, ATTRIBUTES, cookie)
     except DirSyncRefusedError:
-        return Watched([], _usn_cursor(session), lost=cursor is not None)
+        if cursor is None:
+            return Watched([], _usn_cursor(session))
+        return replace(changed_since(domain, session, None), lost=True)
     return Watched(guids, _DIRSYNC + cookie)
 
 
