@@ -51,7 +51,11 @@ def audit(
     ] = None,
     cloud: Annotated[
         str | None,
-        typer.Option("--cloud", metavar="FILE|config|none", help="Registered keys: a file, or as configured."),
+        typer.Option(
+            "--cloud",
+            metavar="FILE|config|store|none",
+            help="Registered keys: a file, as configured, or as keytrust run knows them.",
+        ),
     ] = None,
     devices: Annotated[
         Path | None, typer.Option("--devices", metavar="FILE", help="All devices, as Graph lists them (JSON).")
@@ -104,13 +108,13 @@ def audit(
         raise typer.BadParameter("--fix writes to standard output too, so a report in this format needs --output")
     known = device_files.load(devices) if devices else None
     before = baseline.load(accepted) if accepted else frozenset()
-    source = chosen_source(cloud, settings, live=dump is None)
-    if form is Format.WHFBTOOLS_CLOUD and source is None:
-        raise typer.BadParameter("--format whfbtools-cloud needs --cloud")
     cloud_lines = Rows(CLOUD_COLUMNS)
     now = datetime.now(UTC)
     with ExitStack() as stack:
         subject = stack.enter_context(_opened(dump, jobs, domain))
+        source = chosen_source(cloud, settings, subject.domain.name if subject.domain is not None else None)
+        if form is Format.WHFBTOOLS_CLOUD and source is None:
+            raise typer.BadParameter("--format whfbtools-cloud needs --cloud")
         registered = None
         if source is not None:
             listed = form is Format.WHFBTOOLS_CLOUD

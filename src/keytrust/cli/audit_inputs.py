@@ -16,28 +16,40 @@ from keytrust.cli.wiring import key_source
 from keytrust.cloud.file import FileSource
 from keytrust.cloud.source import CloudUser, KeySource
 from keytrust.config import Settings
+from keytrust.service.stored_source import StoredSource
+from keytrust.store.database import open_store
 
 CONFIGURED = "config"
 """What ``--cloud`` calls the key source of the configuration."""
+STORE = "store"
+"""What it calls that which keytrust run knows, in the store of the configuration."""
 NOTHING = "none"
 """What ``--cloud`` says to compare with nothing."""
 
 Through = Callable[[Iterable[CloudUser]], Iterable[CloudUser]]
 
 
-def chosen_source(cloud: str | None, read_settings: Callable[[], Settings], *, live: bool) -> KeySource | None:
+def chosen_source(cloud: str | None, read_settings: Callable[[], Settings], domain: str | None) -> KeySource | None:
     """The key source that ``--cloud`` names; for a live domain, by default that of the configuration if it has one.
+
+    Args:
+        cloud: What was given.
+        read_settings: Reads the configuration, where it is needed.
+        domain: The live domain; None for a dump.
 
     Raises:
         ConfigError: the configuration is asked for its key source and has none.
+        StoreError: the store is asked, and does not know what is registered.
     """
     if cloud == NOTHING:
         return None
     if cloud == CONFIGURED:
         return key_source(read_settings().need_cloud())
+    if cloud == STORE:
+        return StoredSource(open_store(read_settings().store.url), domain)
     if cloud is not None:
         return FileSource(Path(cloud))
-    if live and (settings := read_settings().cloud) is not None:
+    if domain is not None and (settings := read_settings().cloud) is not None:
         return key_source(settings)
     return None
 
