@@ -95,15 +95,18 @@ class Outcomes:
         failed = {
             result.change.account.guid: (result.change.account.name, result.detail or report.stopped_because)
             for result in results
-            if report is not None and result.outcome is not Outcome.CONFIRMED
+            if report is not None and result.outcome not in (Outcome.CONFIRMED, Outcome.NOT_SENT)
         }
+        # What was not sent is nobody's fault: it stays where it is on the list.
+        unsent = {result.change.account.guid for result in results if result.outcome is Outcome.NOT_SENT}
+        left = failed.keys() | unsent
         found = [*map(Finding.of_conflict, plan.conflicts), *map(Finding.of_refusal, plan.refusals)]
         with duty.writing() as connection:
             self._mirrored(connection, fresh.values(), set(), entries.keys())
             new_findings = findings.replace(connection, duty.mirror, entries.keys(), found)
-            done = [e for guid, e in entries.items() if guid not in failed and guid not in awaiting_removal]
+            done = [e for guid, e in entries.items() if guid not in left and guid not in awaiting_removal]
             duty.worklist.strike(connection, done)
-            duty.worklist.await_removal(connection, [entries[g] for g in awaiting_removal if g not in failed])
+            duty.worklist.await_removal(connection, [entries[g] for g in awaiting_removal if g not in left])
             pauses = {}
             if not duty.stopping():
                 for guid, (name, why) in failed.items():

@@ -24,11 +24,16 @@ from keytrust.service.worklist import Entry
 from keytrust.sync.carrying import carry_out
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import Action, Change, Context, Plan
+from keytrust.sync.report import RunReport
 
 BATCH = 100
 """Accounts planned together: so few that a change is not long behind a batch of a complete read."""
 HELD_SECONDS = 900.0
 """How long removals that are held back rest before they are judged again."""
+
+
+class UnwritableError(DirectoryError):
+    """The domain as a whole takes no changes now, so that no account is to blame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,9 @@ class Worker:
         """Work on entries together; when that fails, on each alone, so that one bad account is in nobody's way."""
         try:
             do(entries)
+        except UnwritableError:
+            self._link.drop()
+            raise
         except (StoreError, ScopeError):
             raise
         except Exception as error:
@@ -133,7 +141,16 @@ class Worker:
         if changes and duty.settings.staging:
             self._outcomes.would(changes)
         elif changes:
-            report = carry_out(
+            report = self._carried_out(changes)
+        waiting = set() if decided else {change.account.guid for change in planned.changes(Action.REMOVE)}
+        self._outcomes.record(planned.entries, planned.plan, planned.users, report, awaiting_removal=waiting)
+        if report is not None and report.stopped_because and not duty.stopping():
+            raise UnwritableError(f"{duty.domain}: {report.stopped_because}.")
+
+    def _carried_out(self, changes: Sequence[Change]) -> RunReport:
+        duty = self._duty
+        try:
+            return carry_out(
                 "run",
                 changes,
                 place=self._link.place(duty.source.name),
@@ -142,8 +159,8 @@ class Worker:
                 in_flight=32,
                 told_to_stop=duty.stopping,
             )
-        waiting = set() if decided else {change.account.guid for change in planned.changes(Action.REMOVE)}
-        self._outcomes.record(planned.entries, planned.plan, planned.users, report, awaiting_removal=waiting)
+        except DirectoryError as error:
+            raise UnwritableError(error.message, remedy=error.remedy, detail=error.detail) from error
 
     def _decide_on_removals(self) -> None:
         duty = self._duty

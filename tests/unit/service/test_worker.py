@@ -295,3 +295,21 @@ def test_a_key_or_an_anchor_of_another_domain_is_given_to_nobody_here(store: Eng
     assert [site.values(name) for name in ("alice", "bob", "carol")] == [0, 0, 1]
     codes = {event.account.name: event.data["code"] for event in site.told.of("conflict") if event.account}
     assert codes == {"alice": "shared-key", "bob": "anchor-shared-in-directory"}
+
+
+def test_a_domain_that_takes_no_changes_is_a_fault_of_the_domain_and_of_no_account(store: Engine) -> None:
+    site = Site(store, *PEOPLE)
+    for number, name in enumerate(PEOPLE):
+        site.register(name, number)
+    site.directory.writers_refused = 1
+    with pytest.raises(DirectoryError, match="no server"):
+        site.settle()
+    assert site.told.of("set-aside") == []
+    site.directory.fault = lambda _: Answer(None, Verdict.REFUSED, "no right", denied=True)
+    with pytest.raises(DirectoryError, match="lacks the right to write"):
+        site.worker.work()
+    assert len(site.told.of("set-aside")) == 3
+    site.directory.fault = lambda _: None
+    site.clock += 60
+    site.worker.work()
+    assert (sum(site.values(name) for name in PEOPLE), site.waiting) == (40, 0)
