@@ -11,7 +11,7 @@ _PLANTED = (
 )
 _INVESTIGATE = (
     "Treat it as a shadow credential until explained: look for event 5136 (directory change) on the attribute and for "
-    "sign-ins by certificate (4768), then remove it with keytrust audit --fix, which keeps the value for keytrust undo."
+    "sign-ins by certificate (4768), then name it to keytrust audit --fix --remove; the journal keeps it for undo."
 )
 
 

@@ -106,9 +106,11 @@ def _verdict(result: Result) -> str:
     urgent = sum(result.findings.severities[severity] for severity in (Severity.CRITICAL, Severity.HIGH))
     if not urgent:
         return '<p class="verdict medium">Nothing urgent was found. What was found is worth tidying up.</p>'
-    planted = sum(result.findings.counts[code] for code in (Code.NOT_REGISTERED, Code.NO_CLOUD_USER, Code.TOOL_MARK))
-    said = f"{urgent:,} findings need attention now"
-    said += f", {planted:,} of them possibly planted keys." if planted else "."
+    counts = result.findings.counts
+    # A key that is not registered often bears a tool's mark too: it is one key.
+    planted = max(counts[Code.NOT_REGISTERED] + counts[Code.NO_CLOUD_USER], counts[Code.TOOL_MARK])
+    said = "1 finding needs attention now" if urgent == 1 else f"{urgent:,} findings need attention now"
+    said += f"; {planted:,} {'key' if planted == 1 else 'keys'} may be planted." if planted else "."
     return f'<p class="verdict {worst}">{said}</p>'
 
 

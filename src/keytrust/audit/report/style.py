@@ -56,6 +56,12 @@ dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 .more{color:var(--soft);padding-bottom:12px}
 footer{margin-top:40px;color:var(--soft);font-size:13px;overflow-wrap:anywhere}
 @media (max-width:760px){.cards{grid-template-columns:repeat(2,1fr)}.facts{grid-template-columns:repeat(2,1fr)}
-.charts{grid-template-columns:1fr}}
-@media print{body{background:#fff}details>*{display:block}}
+.charts{grid-template-columns:1fr}thead{display:none}tr,td{display:block}
+tr{border-bottom:1px solid var(--line);padding:6px 0}td{border:0;padding:3px 0}}
+@media print{:root{--ink:#1c2530;--soft:#5b6875;--line:#dfe4ea;--paper:#fff;--ground:#fff;--track:#edf0f3}
+*{print-color-adjust:exact;-webkit-print-color-adjust:exact}body{background:#fff;font-size:12px}main{padding:0}
+.cards{grid-template-columns:repeat(5,1fr)}.facts{grid-template-columns:repeat(6,1fr)}
+.charts{grid-template-columns:1fr 1fr}.card,.facts,figure,.kind,.verdict{border:1px solid var(--line)}
+figure,tr,.card,.verdict{break-inside:avoid}thead{display:table-header-group}tr{display:table-row}td{display:table-cell}
+details::details-content{content-visibility:visible;display:block;height:auto}}
 """
