@@ -15,6 +15,7 @@ from keytrust.directory.account import Entry, guid_text
 
 Attributes = tuple[tuple[str, tuple[bytes, ...]], ...]
 _IDENTITY = ("objectGUID", "objectClass", "sAMAccountName", "member", "description")
+_KEYWORDS = "keywords"
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class DeleteObject(Change):
         return self.standing_after(world, ())
 
     def standing_after(self, world: World, before: Sequence[Change]) -> Standing:
-        found = world.directory.entry(self.target, _IDENTITY)
+        found = world.directory.entry(self.target, (*_IDENTITY, _KEYWORDS))
         if found is None:
             return DONE
         dn, entry = found
@@ -110,6 +111,9 @@ class DeleteObject(Change):
         members = len(entry.get("member", ()))
         if members > leaving or any(name.lower().startswith("member;") for name in entry):
             return Standing(State.MOVED, f"{dn} has members that the run did not put there")
+        made = {value for name, values in self.attributes if name == _KEYWORDS for value in values}
+        if set(entry.get(_KEYWORDS, ())) - made:
+            return Standing(State.MOVED, f"{dn} has keywords that the run did not put there")
         going = {change.target for change in before if isinstance(change, DeleteObject)}
         below = world.directory.session.search(dn, ldap.SCOPE_ONELEVEL, "(objectClass=*)", ["objectGUID"])
         if any(not {child, f"<GUID={guid_text(each['objectGUID'][0])}>"} & going for child, each in below):
