@@ -93,6 +93,11 @@ class Events:
         with self._lock:
             self._listeners.append(listener)
 
+    def unsubscribe(self, listener: Listener) -> None:
+        """Do not call this any more."""
+        with self._lock:
+            self._listeners = [each for each in self._listeners if each is not listener]
+
     def publish(self, event: Event) -> None:
         """Tell every listener."""
         with self._lock:

@@ -86,6 +86,8 @@ class Term:
             deadline = time.monotonic() + _JOIN_SECONDS
             for part in parts:
                 part.join(max(0.0, deadline - time.monotonic()))
+            for listener in (self._tally, self._replicas):
+                duty.events.unsubscribe(listener)
             self._directory_feed.close()
             self._replicas.close()
             for link in self._links.values():
