@@ -172,17 +172,29 @@ def load(path: Path | None = None) -> Settings:
     """
     found = _find(path)
     try:
-        content = tomllib.loads(found.read_text(encoding="utf-8"))
-        return Settings(**content)
+        text = found.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"The configuration {found} cannot be read: {error.strerror}.", not_done=NOT_DONE) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The configuration {found} is not UTF-8: {error}.", not_done=NOT_DONE) from error
+    return parse(text, f"The configuration {found}")
+
+
+def parse(text: str, name: str) -> Settings:
+    """Read a configuration that is at hand as text; ``name`` is what to call it in an error.
+
+    Raises:
+        ConfigError: it is mistaken; names the field and what is wrong with it.
+    """
+    try:
+        return Settings(**tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"The configuration {found} is not valid TOML: {error}.", not_done=NOT_DONE, remedy="Correct that line."
+            f"{name} is not valid TOML: {error}.", not_done=NOT_DONE, remedy="Correct that line."
         ) from error
     except ValidationError as error:
         raise ConfigError(
-            f"The configuration {found} is mistaken: {_faults(error)}.",
+            f"{name} is mistaken: {_faults(error)}.",
             not_done=NOT_DONE,
             remedy="docs/configure.md lists every field.",
         ) from error

@@ -67,6 +67,32 @@ def show_results(examined: Examined, accepted: frozenset[str], *, every: bool) -
     out.print("\n" + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
 
 
+def show_first(examined: Examined, configuration: str) -> None:
+    """Print the first thing to put right: that the directory cannot be read, else failures in the guide's order."""
+    wrong = [result for result in examined.results if result.verdict is not Verdict.PASS]
+    again = f"keytrust doctor -c {safe(configuration)}"
+    if isinstance(examined.facts.domain, Unread):
+        out.print(f"\n[bold]First, put this right:[/] {safe(examined.facts.domain.why)}")
+        out.print(f"Correct \\[directory] in {safe(configuration)}. Then: {again}", soft_wrap=True)
+        return
+    if not wrong:
+        out.print(f"All {len(examined.results)} checks pass. Next: keytrust plan -c {safe(configuration)}")
+        return
+    order = (Verdict.FAIL, Verdict.CANNOT_TELL, Verdict.WARN)
+    result = min(wrong, key=lambda each: order.index(each.verdict))
+    out.print(f"\n[bold]First, put this right:[/] [{_COLOURS[result.verdict]}]{result.check.id}[/]")
+    rows = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    rows.add_column(no_wrap=True, style="dim")
+    rows.add_column(overflow="fold")
+    rows.add_row("wanted", safe(result.check.title))
+    rows.add_row("seen", _evidence(result, every=False))
+    rows.add_row("why", safe(result.check.why))
+    rows.add_row("do", safe(result.check.fix))
+    out.print(rows)
+    more = f"There is more ({len(wrong)} checks): " if len(wrong) > 1 else "Then: "
+    out.print(f"\n{more}{again}", soft_wrap=True)
+
+
 def show_catalogue(checks: Sequence[Check], *, json: bool) -> None:
     """Print what is checked."""
     if json:

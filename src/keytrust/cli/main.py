@@ -19,6 +19,7 @@ from keytrust.cli import (
     explain,
     forest,
     history,
+    init,
     lab,
     plan,
     registry,
@@ -48,7 +49,7 @@ app = typer.Typer(
     domain controller then signs the user in with that key alone.
 
     [bold]See it work:[/]  keytrust demo
-    [bold]Set it up:[/]    keytrust doctor
+    [bold]Set it up:[/]    keytrust init, keytrust doctor
     [bold]Day to day:[/]   keytrust plan, keytrust sync, keytrust show USER, keytrust undo RUN
 
     Exit codes: 0 done; 1 error; 2 (plan) there are changes; 3 done in part; 4 (doctor) warnings; 64 wrong usage;
@@ -71,6 +72,7 @@ def _common(
     pass
 
 
+app.command("init")(init.init)
 app.command("plan")(plan.plan)
 app.command("apply")(apply.apply)
 app.command("sync")(sync.sync)
