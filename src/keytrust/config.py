@@ -176,7 +176,7 @@ def load(path: Path | None = None) -> Settings:
     except OSError as error:
         raise ConfigError(f"The configuration {found} cannot be read: {error.strerror}.", not_done=NOT_DONE) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"The configuration {found} is not UTF-8: {error}.", not_done=NOT_DONE) from error
+        raise ConfigError(f"The configuration {found} is not valid TOML: {error}.", not_done=NOT_DONE) from error
     return parse(text, f"The configuration {found}")
 
 
