@@ -77,7 +77,9 @@ def _capable(controller: DomainController, *, read_only: bool) -> Link:
             "It is a read-only domain controller, which hands a first sign-in by key to a writable one.",
             evidence=evidence,
         )
-    return Link("level", State.OK, f"It can sign users in by key ({controller.vendor}).", evidence=evidence)
+    return Link(
+        "level", State.OK, f"It can sign users in by key (functional level {controller.level}).", evidence=evidence
+    )
 
 
 def _account(facts: ControllerFacts, now: datetime) -> Link:

@@ -120,7 +120,8 @@ def _written(key_id: bytes, there: bool, entries: Sequence[JournalEntry]) -> Lin
                 f"Writing failed {_when(failed)} at {failed.server}: {failed.detail}.", "See the cause."
             )
         return _not_written(
-            "Not written to Active Directory yet.", "Run keytrust sync, or look whether keytrust run is at work."
+            "The key is not written to Active Directory yet.",
+            "Run keytrust sync, or look whether keytrust run is at work.",
         )
     if last.change.action is Action.REMOVE:
         return _not_written(

@@ -99,7 +99,7 @@ def test_a_key_that_was_not_written_yet_is_named_in_the_words_that_the_user_sees
     assert "temporarily unavailable" in reason(answer)[1]
     shown = site.run("explain", user.sam)
     assert shown.returncode == 2
-    assert "Not written to Active Directory yet" in shown.stdout
+    assert "not written to Active Directory yet" in shown.stdout
 
 
 def test_a_user_who_never_enrolled_or_is_not_in_the_cloud_is_told_apart(site: Site, make_user: MakeUser) -> None:
