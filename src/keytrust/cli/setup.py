@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from keytrust.cli import setup_history, setup_permissions, setup_privileged, setup_scp, setup_undo
+from keytrust.cli import setup_history, setup_permissions, setup_pki, setup_privileged, setup_scp, setup_undo
 
 app = typer.Typer(
     name="setup",
@@ -15,5 +15,6 @@ app.command("permissions")(setup_permissions.permissions)
 app.command("adminsdholder")(setup_privileged.adminsdholder)
 app.command("overgrant")(setup_privileged.overgrant)
 app.command("scp")(setup_scp.scp)
+app.add_typer(setup_pki.app, name="pki")
 app.command("undo")(setup_undo.undo)
 app.command("history")(setup_history.history)

@@ -7,17 +7,14 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-KRB5_PRINCIPAL_NAME = x509.ObjectIdentifier("1.3.6.1.5.2.2")
-"""id-pkinit-san, RFC 4556 section 3.2.2."""
+from keytrust.pki.certificates import Issuer, kdc_certificate, leaf
+from keytrust.pki.certificates import authority as authority_certificate
 
-_NT_SRV_INST = 2
 _LIFE = timedelta(days=3650)
-_SKEW = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -41,105 +38,38 @@ def make(realm: str, dc_host: str) -> tuple[Pair, Pair]:
     Returns:
         The authority's pair and the controller's.
     """
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"keytrust lab CA {realm}")])
-    authority = (
-        _builder(name, name, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(certificates=True), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pair = _pair(authority, key)
+    key = _key()
+    pair = _pair(authority_certificate(key, f"keytrust lab CA {realm}", _LIFE), key)
     return pair, issue(pair, realm, dc_host)
 
 
 def issue(authority: Pair, realm: str, dc_host: str) -> Pair:
     """Make a domain controller's certificate, signed by an authority that ``make`` made."""
-    names: list[x509.GeneralName] = [
-        x509.DNSName(dc_host),
-        x509.DNSName(realm.lower()),
-        x509.OtherName(KRB5_PRINCIPAL_NAME, krbtgt_principal(realm)),
-    ]
-    return _issue(
-        authority,
-        dc_host,
-        names,
-        [ExtendedKeyUsageOID.KERBEROS_PKINIT_KDC, ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH],
-    )
+    key = _key()
+    hosts = [dc_host, realm.lower()]
+    return _pair(kdc_certificate(_issuer(authority), key.public_key(), realm, hosts, _until()), key)
 
 
 def issue_server(authority: Pair, address: str) -> Pair:
     """Make the certificate of a TLS server at an address of this machine, signed by an authority that ``make`` made."""
-    names: list[x509.GeneralName] = [x509.IPAddress(ip_address(address))]
-    return _issue(authority, address, names, [ExtendedKeyUsageOID.SERVER_AUTH])
+    key = _key()
+    names = [x509.IPAddress(ip_address(address))]
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH]
+    return _pair(leaf(_issuer(authority), key.public_key(), address, names, purposes, _until()), key)
 
 
-def _issue(
-    authority: Pair, common_name: str, names: list[x509.GeneralName], purposes: list[x509.ObjectIdentifier]
-) -> Pair:
-    issuer = x509.load_pem_x509_certificate(authority.certificate)
-    issuer_key = load_pem_private_key(authority.key, None)
-    assert isinstance(issuer_key, rsa.RSAPrivateKey)  # noqa: S101 - ``make`` makes no other
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    certificate = (
-        _builder(subject, issuer.subject, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(certificates=False), critical=True)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
-        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
-    return _pair(certificate, key)
+def _issuer(authority: Pair) -> Issuer:
+    key = load_pem_private_key(authority.key, None)
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 - ``make`` makes no other
+    return Issuer(x509.load_pem_x509_certificate(authority.certificate), key)
 
 
-def krbtgt_principal(realm: str) -> bytes:
-    """DER of the ``KRB5PrincipalName`` krbtgt/REALM@REALM (RFC 4556 section 3.2.2)."""
-    name = _tlv(0xA0, _tlv(0x02, bytes([_NT_SRV_INST]))) + _tlv(
-        0xA1, _tlv(0x30, _general_string("krbtgt") + _general_string(realm))
-    )
-    return _tlv(0x30, _tlv(0xA0, _general_string(realm)) + _tlv(0xA1, _tlv(0x30, name)))
+def _until() -> datetime:
+    return datetime.now(UTC) + _LIFE
 
 
-def _general_string(text: str) -> bytes:
-    return _tlv(0x1B, text.encode("ascii"))
-
-
-def _tlv(tag: int, content: bytes) -> bytes:
-    size = len(content)
-    if size < 0x80:
-        return bytes([tag, size]) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([tag, 0x80 | len(length)]) + length + content
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _LIFE)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _usage(*, certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not certificates,
-        content_commitment=False,
-        key_encipherment=not certificates,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=certificates,
-        crl_sign=certificates,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def _key() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _pair(certificate: x509.Certificate, key: rsa.RSAPrivateKey) -> Pair:

@@ -6,6 +6,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyasn1.codec.der import decoder
 
 from keytrust.lab import certificates
+from keytrust.pki.kerberos import krbtgt_principal
 
 
 def test_the_controllers_certificate_fits_tls_and_pkinit() -> None:
@@ -24,7 +25,7 @@ def test_the_controllers_certificate_fits_tls_and_pkinit() -> None:
 
 def test_the_principal_in_it_is_the_ticket_granting_service() -> None:
     realm = "A" * 100 + ".EXAMPLE"  # long enough for the long form of a length
-    principal, rest = decoder.decode(certificates.krbtgt_principal(realm))
+    principal, rest = decoder.decode(krbtgt_principal(realm))
     assert rest == b""
     assert str(principal[0]) == realm
     assert int(principal[1][0]) == 2

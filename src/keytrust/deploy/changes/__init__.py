@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keytrust.deploy.changes.files import DeleteFile, WriteFile
+from keytrust.deploy.changes.folders import DeleteFolder, MakeFolder
 from keytrust.deploy.changes.objects import AddObject, DeleteObject
 from keytrust.deploy.changes.permissions import EditDacl, Grant
 from keytrust.deploy.changes.values import AddValue, DeleteValue
@@ -10,17 +11,30 @@ from keytrust.deploy.errors import SetupError
 from keytrust.deploy.step import Change, Json
 
 _KINDS: dict[str, type[Change]] = {
-    kind.kind: kind for kind in (AddObject, DeleteObject, AddValue, DeleteValue, EditDacl, WriteFile, DeleteFile)
+    kind.kind: kind
+    for kind in (
+        AddObject,
+        DeleteObject,
+        AddValue,
+        DeleteValue,
+        EditDacl,
+        WriteFile,
+        DeleteFile,
+        MakeFolder,
+        DeleteFolder,
+    )
 }
 
 __all__ = [
     "AddObject",
     "AddValue",
     "DeleteFile",
+    "DeleteFolder",
     "DeleteObject",
     "DeleteValue",
     "EditDacl",
     "Grant",
+    "MakeFolder",
     "WriteFile",
     "from_json",
     "to_json",

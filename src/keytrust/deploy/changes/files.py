@@ -24,6 +24,7 @@ class WriteFile(Change):
         mode: Its mode bits.
         secret: Whether the content must not be shown or journaled. Such a file never replaces another.
         what: In words.
+        while_same: Another file and its digest: this one is deleted again only while that is unchanged.
     """
 
     kind = "write-file"
@@ -36,6 +37,7 @@ class WriteFile(Change):
     what: str = ""
     digest: str = ""
     """SHA-256 of the content; given only when ``content`` is not."""
+    while_same: tuple[Path, str] | None = None
 
     def __post_init__(self) -> None:
         if self.content is not None:
@@ -66,13 +68,15 @@ class WriteFile(Change):
             "secret": self.secret,
             "what": self.what,
             "digest": self.digest,
+            "while_same": _bond_to_json(self.while_same),
         }
 
     @classmethod
     def from_json(cls, data: Json) -> WriteFile:
         content, before = (None if data[name] is None else decoded(data[name]) for name in ("content", "before"))
         path, mode = Path(data["path"]), data["mode"]
-        return cls(path, content, before, mode, data["secret"], data["what"], data["digest"])
+        bond = _bond_from_json(data.get("while_same"))
+        return cls(path, content, before, mode, data["secret"], data["what"], data["digest"], bond)
 
     def standing(self, world: World) -> Standing:
         now = _read(self.path)
@@ -90,7 +94,7 @@ class WriteFile(Change):
 
     def inverse(self, note: str) -> Change:
         if self.before is None:
-            return DeleteFile(self.path, self.digest, f"delete {self.path}, which that run wrote")
+            return DeleteFile(self.path, self.digest, f"delete {self.path}, which that run wrote", self.while_same)
         return WriteFile(self.path, self.before, self.content, self.mode, what=f"put back {self.path}")
 
 
@@ -103,6 +107,7 @@ class DeleteFile(Change):
     path: Path
     digest: str
     what: str = ""
+    while_same: tuple[Path, str] | None = None
 
     @property
     def summary(self) -> str:
@@ -112,24 +117,29 @@ class DeleteFile(Change):
         return [f"delete file: {self.path}"]
 
     def to_json(self) -> Json:
-        return {"path": str(self.path), "digest": self.digest, "what": self.what}
+        bond = _bond_to_json(self.while_same)
+        return {"path": str(self.path), "digest": self.digest, "what": self.what, "while_same": bond}
 
     @classmethod
     def from_json(cls, data: Json) -> DeleteFile:
-        return cls(Path(data["path"]), data["digest"], data["what"])
+        return cls(Path(data["path"]), data["digest"], data["what"], _bond_from_json(data.get("while_same")))
 
     def standing(self, world: World) -> Standing:
         now = _read(self.path)
         if now is None:
             return DONE
+        if self.while_same is not None:
+            other, digest = self.while_same
+            if _digest(_read(other) or b"") != digest:
+                return Standing(State.MOVED, f"{other} is not as that run left it: {self.path} may be in use")
         return READY if _digest(now) == self.digest else Standing(State.MOVED, f"{self.path} has other content now")
 
     def apply(self, world: World) -> str:
         try:
             self.path.unlink(missing_ok=True)
-            _sync(self.path.parent)
+            sync(self.path.parent)
         except OSError as error:
-            raise _fault(self.path, "deleted", error) from error
+            raise fault(self.path, "deleted", error) from error
         return ""
 
     def inverse(self, note: str) -> Change:
@@ -138,12 +148,23 @@ class DeleteFile(Change):
         )
 
 
+def _bond_to_json(bond: tuple[Path, str] | None) -> list[str] | None:
+    return None if bond is None else [str(bond[0]), bond[1]]
+
+
+def _bond_from_json(data: list[str] | None) -> tuple[Path, str] | None:
+    return None if data is None else (Path(data[0]), data[1])
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
 def _lines(content: bytes | None) -> list[str]:
-    return (content or b"").decode("utf-8", "replace").splitlines()
+    try:
+        return (content or b"").decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        return [f"{len(content or b'')} bytes, SHA-256 {_digest(content or b'')}"]
 
 
 def _read(path: Path) -> bytes | None:
@@ -152,7 +173,7 @@ def _read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _fault(path, "read", error) from error
+        raise fault(path, "read", error) from error
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
@@ -166,13 +187,14 @@ def _write(path: Path, content: bytes, mode: int) -> None:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         draft.rename(path)
-        _sync(path.parent)
+        sync(path.parent)
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise _fault(path, "written", error) from error
+        raise fault(path, "written", error) from error
 
 
-def _sync(folder: Path) -> None:
+def sync(folder: Path) -> None:
+    """Have the names in a folder survive a power failure."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -180,7 +202,8 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _fault(path: Path, what: str, error: OSError) -> SetupError:
+def fault(path: Path, what: str, error: OSError) -> SetupError:
+    """What to tell of a file or folder that could not be ``what``."""
     return SetupError(
         f"{path} cannot be {what}: {error.strerror or error}.",
         not_done="This was not changed, nor anything after it.",

@@ -1,0 +1,3 @@
+"""A private certification authority for domain controllers. Pure: certificates in, certificates out."""
+
+from __future__ import annotations
