@@ -24,7 +24,7 @@ NAMES = (
     "takeover",
 )
 
-LONG = ("graph_million",)
+LONG = ("graph_million", "hostile")
 """Those that run only when they are named."""
 
 
