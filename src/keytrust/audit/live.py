@@ -10,9 +10,10 @@ import ldap.filter
 
 from keytrust.audit.auditor import Auditor
 from keytrust.audit.devices import DEVICE_ATTRIBUTES, Device, device_of
+from keytrust.audit.grants import GrantCounter
 from keytrust.audit.inspect import inspect
 from keytrust.audit.model import AccountKind, Subject, Vendor
-from keytrust.audit.planters import GrantCounter, Planters, Principal
+from keytrust.audit.planters import Planters, Principal
 from keytrust.audit.run import Outcome, Progress, add_all, know_devices, outcome
 from keytrust.audit.subject import ATTRIBUTES, DESCRIPTOR, KEY_LINK, LowerEntry, subject_of
 from keytrust.directory.domain import PLANNED_FOR, Domain

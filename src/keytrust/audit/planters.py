@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from keytrust.audit.catalogue import CATALOGUE
-from keytrust.audit.model import AccountKind, Code, Finding, Severity, Subject, fingerprint
-from keytrust.directory.security import Right, SecurityDescriptor, SecurityDescriptorError, Writer, key_link_writers
+from keytrust.audit.grants import EXAMPLES, Grant
+from keytrust.audit.model import Code, Finding, Severity, fingerprint
+from keytrust.directory.security import Right
 from keytrust.directory.security.writers import EVERYONE, SELF
 
-_EXAMPLES = 5
 _MAX_PRINCIPALS = 10_000
-_MAX_REMEMBERED = 16 << 20
 _SHOWN_MEMBERS = 20
+_SHOWN, _RESOLVED = 50, 500
+"""Principals that are told one by one, and those that are looked up."""
 
 _DOMAIN_RID = re.compile(r"S-1-5-21-\d+-\d+-\d+-(\d+)")
 _EXPECTED = {"S-1-5-18", "S-1-5-32-544"}
@@ -66,71 +67,34 @@ Resolve = Callable[[str], Principal | None]
 """Tells who a SID is; None when that is not known."""
 
 
-class Grant(NamedTuple):
-    """Accounts that have the same writers.
-
-    Attributes:
-        writers: Who may write; None when the descriptor could not be read.
-        accounts: How many accounts.
-        privileged: How many of them are privileged.
-        examples: Some of them, privileged ones first.
-    """
-
-    writers: frozenset[Writer] | None
-    accounts: int
-    privileged: int
-    examples: tuple[str, ...]
-
-
-class GrantCounter:
-    """Counts accounts by their writers. Descriptors that are byte for byte the same are read once."""
-
-    def __init__(self) -> None:
-        self._read: dict[bytes, frozenset[Writer] | None] = {}
-        self._remembered = 0
-        self._grants: dict[tuple[bool, frozenset[Writer] | None], Grant] = {}
-
-    def take(self, subject: Subject, descriptor: bytes) -> None:
-        """Count one account."""
-        if descriptor not in self._read:
-            self._remembered += len(descriptor)
-            if self._remembered > _MAX_REMEMBERED:
-                self._read, self._remembered = {}, len(descriptor)
-            try:
-                self._read[descriptor] = key_link_writers(SecurityDescriptor.parse(descriptor))
-            except SecurityDescriptorError:
-                self._read[descriptor] = None
-        writers = self._read[descriptor]
-        if writers is not None and subject.kind is AccountKind.COMPUTER:
-            # A computer may write its own first key: [MS-ADTS], DS-Validated-Write-Computer.
-            writers = writers - {Writer(SELF, Right.VALIDATED)}
-        elif writers is not None:
-            # The validated write exists for computers only; on others the right is without effect.
-            writers = frozenset(writer for writer in writers if writer.right is not Right.VALIDATED)
-        self._add(Grant(writers, 1, int(subject.privileged), (subject.name,)))
-
-    def _add(self, new: Grant) -> None:
-        key = (bool(new.privileged), new.writers)
-        old = self._grants.get(key)
-        if old is None:
-            self._grants[key] = new
-        else:
-            examples = old.examples if len(old.examples) >= _EXAMPLES else (*old.examples, *new.examples)
-            self._grants[key] = Grant(
-                old.writers, old.accounts + new.accounts, old.privileged + new.privileged, examples
-            )
-
-    def grants(self) -> list[Grant]:
-        """What was counted."""
-        return list(self._grants.values())
-
-
 @dataclass(slots=True)
 class _Seen:
     accounts: int = 0
     privileged: int = 0
     rights: Counter[Right] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
+
+
+class _Rest:
+    """Principals beyond those that are told one by one: each owner of a computer that it joined, say."""
+
+    def __init__(self) -> None:
+        self._by_severity: dict[Severity, tuple[int, _Seen]] = {}
+
+    def add(self, severity: Severity, name: str, seen: _Seen) -> None:
+        number, together = self._by_severity.get(severity, (0, _Seen()))
+        together.accounts += seen.accounts
+        together.privileged += seen.privileged
+        together.rights.update(seen.rights)
+        if len(together.examples) < EXAMPLES:
+            together.examples.append(f"{name} on {', '.join(seen.examples[:1])}")
+        self._by_severity[severity] = (number + 1, together)
+
+    def findings(self) -> Iterator[Finding]:
+        """One for each severity."""
+        for severity, (number, seen) in sorted(self._by_severity.items(), key=lambda item: item[0].rank):
+            principal = Principal(f"{number:,} more principals")
+            yield _finding(Code.UNEXPECTED_WRITER, severity, f"more, {severity}", principal, seen)
 
 
 class Planters:
@@ -168,17 +132,26 @@ class Planters:
         for right in rights:
             seen.rights[right] += grant.accounts
         if grant.privileged:
-            seen.examples = [*grant.examples, *seen.examples][:_EXAMPLES]
-        elif len(seen.examples) < _EXAMPLES:
-            seen.examples = [*seen.examples, *grant.examples][:_EXAMPLES]
+            seen.examples = [*grant.examples, *seen.examples][:EXAMPLES]
+        elif len(seen.examples) < EXAMPLES:
+            seen.examples = [*seen.examples, *grant.examples][:EXAMPLES]
 
     def findings(self, resolve: Resolve = lambda _: None) -> Iterator[Finding]:
         """One finding for each principal that should not be able to write."""
-        for sid, seen in sorted(self._seen.items(), key=lambda item: (-item[1].privileged, -item[1].accounts, item[0])):
-            principal = resolve(sid) or Principal(_well_known(sid))
+        rest = _Rest()
+        shown = 0
+        ordered = sorted(self._seen.items(), key=lambda item: (-item[1].privileged, -item[1].accounts, item[0]))
+        for number, (sid, seen) in enumerate(ordered):
+            principal = (resolve(sid) if number < _RESOLVED else None) or Principal(_well_known(sid))
             code, severity = self._judge(sid, principal, seen)
-            if code is not None:
+            if code is None:
+                continue
+            if shown < _SHOWN or code is not Code.UNEXPECTED_WRITER:
+                shown += 1
                 yield _finding(code, severity, sid, principal, seen)
+            else:
+                rest.add(severity, principal.name, seen)
+        yield from rest.findings()
         if self._unreadable:
             yield _plain(f"the security descriptors of {self._unreadable:,} accounts cannot be read")
         if self._left_out:
@@ -255,7 +228,7 @@ def _finding(code: Code, severity: Severity, sid: str, principal: Principal, see
         severity=severity,
         account=principal.name,
         dn="",
-        sid=sid,
+        sid=sid if sid.startswith("S-") else "",
         message=f"{principal.name} may write the keys of {accounts}{privileged}: {rights}",
         evidence=evidence,
         fingerprint=fingerprint(code, sid, *sorted(seen.rights)),

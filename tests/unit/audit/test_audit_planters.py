@@ -6,8 +6,9 @@ import pytest
 from audit_world import computer, subject
 from tests.support.security_descriptors import ADMINS, DOMAIN, ace, descriptor
 
+from keytrust.audit.grants import GrantCounter
 from keytrust.audit.model import Code, Finding, Severity
-from keytrust.audit.planters import GrantCounter, Planters, resolver
+from keytrust.audit.planters import Planters, resolver
 from keytrust.directory.security.writers import KEY_LINK_GUID, SELF, VALIDATED_WRITE_COMPUTER
 
 KEY_ADMINS, HELPDESK = f"{DOMAIN}-526", f"{DOMAIN}-1105"
@@ -39,6 +40,17 @@ def test_a_hundred_thousand_accounts_give_one_finding() -> None:
     (finding,) = found(*((subject("a"), data) for _ in range(100_000)))
     assert (finding.code, finding.sid, finding.severity) == (Code.UNEXPECTED_WRITER, HELPDESK, Severity.HIGH)
     assert "100,000 accounts" in finding.message
+
+
+def test_a_principal_for_each_account_is_a_page_and_not_a_flood() -> None:
+    # Whoever joins a computer to the domain owns it.
+    accounts = [(computer(f"pc{n}"), descriptor(*USUAL, owner=f"{DOMAIN}-{2000 + n}")) for n in range(3000)]
+    told = found(*accounts, (subject("root", privileged=True), descriptor(*USUAL, owner=f"{DOMAIN}-9999")))
+    assert len(told) == 51
+    assert told[0].sid == f"{DOMAIN}-9999"
+    assert told[-1].account == "2,951 more principals"
+    assert "keys of 2,951 accounts" in told[-1].message
+    assert told[-1].evidence["examples"].count(";") == 4
 
 
 def test_privileged_accounts_are_told_apart_and_named_first() -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from keytrust.audit.devices import Device, device_of
+from keytrust.audit.grants import Grant, GrantCounter
 from keytrust.audit.inspect import inspect
 from keytrust.audit.ldif.records import Damage, Record, records
 from keytrust.audit.ldif.text import Piece
 from keytrust.audit.model import AccountKind, InspectedValue, Subject
-from keytrust.audit.planters import Grant, GrantCounter
 from keytrust.audit.subject import DESCRIPTOR, KEY_LINK, subject_of
 
 MAX_DAMAGES = 1000
