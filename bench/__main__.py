@@ -22,6 +22,7 @@ NAMES = (
     "idle-cycle",
     "crash",
     "takeover",
+    "doctor",
 )
 
 LONG = ("graph_million", "hostile")
