@@ -51,6 +51,7 @@ def takeover(lab: Lab, folder: Path, store: str, times: int) -> tuple[list[float
             first.start()
             second = first.twin(folder / "second")
             second.start(wait=False)
+            second.await_event("standing-by")
             traffic = Traffic(first, users[1:], seconds_between=0.4)
             try:
                 with traffic.flowing():
@@ -77,7 +78,9 @@ def _one(first: RunningService, second: RunningService, traffic: Traffic, user: 
     seconds = time.monotonic() - began
     if killed:
         writer.process.wait()
+        stood = len(writer.events("standing-by"))
         writer.start(wait=False)
+        writer.eventually(lambda: len(writer.events("standing-by")) > stood, "a second instance")
     else:
         writer.process.send_signal(signal.SIGCONT)
         first.eventually(lambda: not writer.is_writer(), "the thawed one to notice")

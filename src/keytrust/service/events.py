@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     """A side cannot be read or written. ``feed``, ``failures`` in a row, ``pause`` (seconds)."""
     FEED_RECOVERED = "feed-recovered"
     """It can again. ``feed``, ``failures``."""
+    STANDING_BY = "standing-by"
+    """This instance is ready, and works on the domain as soon as it gets the lease. ``holder`` has it now, or null."""
     LEASE_GAINED = "lease-gained"
     """This instance is the domain's writer now. ``holder``."""
     LEASE_LOST = "lease-lost"

@@ -156,7 +156,8 @@ class Outcomes:
     def _tell_written(self, report: RunReport, entries: Mapping[bytes, Entry], users: Sequence[CloudUser]) -> None:
         created = {key.key_id: key.created for user in users for key in user.keys.keys if key.created is not None}
         now = self._now()
-        log_run(self._journal, report.run, self._link.connector)
+        journaled = log_run(self._journal, report.run, self._link.connector)
+        servers = {(entry.change.account.guid, entry.change.value): entry.server for entry in journaled}
         for result in report.results:
             if result.outcome is not Outcome.CONFIRMED:
                 continue
@@ -171,6 +172,7 @@ class Outcomes:
                 action=change.action.value,
                 keyId=change.key_id.hex(),
                 run=report.run,
+                server=servers.get((change.account.guid, change.value), self._link.place("").server),
                 # A key that was registered long ago says nothing about how quick we are.
                 seconds=round(max(0.0, age), 3) if entries[change.account.guid].priority is Priority.CHANGE else None,
                 seenSeconds=round(max(0.0, seen), 3),

@@ -22,7 +22,7 @@ from keytrust.service.settings import ServiceSettings
 from keytrust.service.source import ChangingSource
 from keytrust.service.term import Term
 from keytrust.store.database import store_faults
-from keytrust.store.lease import Lease, acquire, holder_name
+from keytrust.store.lease import Lease, acquire, holder_name, holder_of
 from keytrust.sync.policy import Policy
 
 _ATTEMPT_SECONDS = 1.0
@@ -131,6 +131,7 @@ class Service:
             name, sid = domain.name, domain.sid
         with store_faults(plant.store), writing(plant.store) as connection:
             mirror = Mirror.open(connection, domain_sid=sid, name=name, source=plant.source.name)
+        self._tell_standing_by(name, sid)
         while not self._stop.is_set():
             if self._terms:
                 self._stop.wait(_COURTESY_SECONDS)
@@ -139,6 +140,11 @@ class Service:
                 if lease is not None:
                     self._serve_term(label, name, sid, mirror, lease)
             self._stop.wait(_ATTEMPT_SECONDS * random.uniform(0.75, 1.0))  # noqa: S311
+
+    def _tell_standing_by(self, name: str, sid: str) -> None:
+        holder = holder_of(self._plant.store, sid)
+        sentence = f"Ready for {name}; the writer is {holder or 'nobody yet'}."
+        self.events.publish(Event(EventKind.STANDING_BY, name, sentence, data={"holder": holder}))
 
     def _is_paused(self, mirror: Mirror) -> bool:
         with store_faults(self._plant.store), self._plant.store.connect() as connection:

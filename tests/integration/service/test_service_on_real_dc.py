@@ -19,6 +19,8 @@ def test_a_key_signs_in_seconds_after_its_registration_and_not_after_its_revocat
     user = service.enrol(make_user())
     key = service.register(user)
     service.await_sign_in(user, key)
+    assert service.await_event("written", account=user.sam)["server"] == service.lab.spec.dc_host
+    assert service.events("a listener failed") == []
     service.register(service.enrol(make_user()))  # so that one of two keys is revoked, and not all
     service.revoke(user)
     service.await_no_sign_in(user, key)

@@ -77,6 +77,7 @@ def test_a_registration_is_written_confirmed_and_told(store: Engine) -> None:
     (event,) = site.told.of("written")
     assert event.account is not None
     assert (event.account.name, event.data["action"]) == ("alice", "add")
+    assert event.data["server"] == "dc1.corp.example"
     site.settle()
     assert len(site.directory.sent) == 1
 
