@@ -72,10 +72,11 @@ def ca(
     verbose: Verbose = False,
 ) -> None:
     """Make the authority: its key under a passphrase, its certificate, an empty list of the revoked."""
+    journal = settings().store.url
     secret = _passphrase(passphrase_file, new=True)
     life, list_life = timedelta(days=365 * years), timedelta(days=crl_days)
     step = plan_authority(folder.absolute(), name, life, list_life, crl_url, secret)
-    _run(step, exact=exact, dry_run=dry_run, yes=yes, json=json)
+    _run(step, journal, exact=exact, dry_run=dry_run, yes=yes, json=json)
 
 
 @app.command("kdc")
@@ -118,6 +119,7 @@ def kdc(
 
     Writes key, certificate and the lines for smb.conf and krb5.conf into a folder; no system file is touched.
     """
+    journal = settings().store.url
     host = host.lower().rstrip(".")
     request = Request(
         host,
@@ -129,7 +131,7 @@ def kdc(
         PurePosixPath(installed_at),
     )
     step = plan_controller(need_authority(folder.absolute()), request, _passphrase(passphrase_file), renew=renew)
-    _run(step, exact=exact, dry_run=dry_run, yes=yes, json=json)
+    _run(step, journal, exact=exact, dry_run=dry_run, yes=yes, json=json)
 
 
 @app.command("crl")
@@ -153,6 +155,7 @@ def crl(
     verbose: Verbose = False,
 ) -> None:
     """Revoke certificates, and publish the list of the revoked when that is due."""
+    journal = settings().store.url
     step = plan_crl(
         need_authority(folder.absolute()),
         revoke or (),
@@ -161,7 +164,7 @@ def crl(
         _passphrase(passphrase_file),
         renew=renew,
     )
-    _run(step, exact=exact, dry_run=dry_run, yes=yes, json=json)
+    _run(step, journal, exact=exact, dry_run=dry_run, yes=yes, json=json)
 
 
 @app.command("list")
@@ -178,8 +181,8 @@ def list_issued(folder: Folder = _AUTHORITY, json: Json = False, verbose: Verbos
     out.print(listed)
 
 
-def _run(step: Step, *, exact: bool, dry_run: bool, yes: bool, json: bool) -> None:
-    store = open_store(settings().store.url)
+def _run(step: Step, journal: str, *, exact: bool, dry_run: bool, yes: bool, json: bool) -> None:
+    store = open_store(journal)
     try:
         if not json:
             out.print(f"[bold]{safe(step.title)}[/]")
@@ -207,7 +210,7 @@ def _from_file(path: Path) -> bytes:
         raise SetupError(
             f"Others than its owner may read {path} (mode {stat.S_IMODE(mode):04o}).",
             not_done="Nothing was changed.",
-            remedy=f"chmod 600 {path}, and take another passphrase if somebody may have read it.",
+            remedy="Make it private (chmod 600), and take another passphrase if somebody may have read it.",
         )
     return content.removesuffix(b"\n").removesuffix(b"\r")
 

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from pyasn1.codec.der import decoder
 from sqlalchemy import Engine, text
+from tests.support.site import keytrust
 
 from keytrust.deploy.errors import SetupError
 from keytrust.deploy.journal import SetupJournal
@@ -359,3 +360,34 @@ def test_only_certificates_of_this_authority_can_be_revoked(folder: Path, tmp_pa
     for name in (f"{foreign.serial_number:x}", str(tmp_path / "other" / "dc1" / "kdc-1.crt"), "../..", "", "\0"):
         with pytest.raises(SetupError, match="neither the serial number"):
             revoke(folder, name)
+
+
+def test_the_command_needs_no_directory_and_a_passphrase_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    config, passphrase, folder = tmp_path / "keytrust.toml", tmp_path / "passphrase", str(tmp_path / "pki")
+    config.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/store.db"\n', encoding="utf-8")
+    passphrase.write_bytes(PASSPHRASE + b"\n")
+    passphrase.chmod(0o644)
+
+    def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+        given = env if env is not None else {"KEYTRUST_CONFIG": str(config)}
+        done = keytrust("setup", *arguments, env=given)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    make = ("pki", "ca", "--dir", folder, "--passphrase-file", str(passphrase))
+    code, _, err = run(*make, "--yes")
+    assert (code, "Others than its owner may read" in err) == (1, True), err
+    passphrase.chmod(0o600)
+    assert run(*make, "--dry-run")[0] == 2
+    assert not Path(folder).exists()
+    code, _, err = run(*make)
+    assert (code, "--yes says that it is meant" in err, Path(folder).exists()) == (0, True, False), "nobody to ask"
+    assert run(*make, "--yes")[0] == 0
+    need_authority(Path(folder)).issuer(PASSPHRASE)
+    code, _, err = run("pki", "kdc", "dc1.corp.example", "--dir", folder, "--yes")
+    assert (code, "no terminal to ask on for the passphrase" in err) == (1, True), err
+    code, _, err = run("undo", "last", "--yes")
+    assert (code, Path(folder).exists()) == (0, False), err
+    nowhere = {"KEYTRUST_CONFIG": str(tmp_path / "none.toml")}
+    code, _, err = run(*make, "--yes", env=nowhere)
+    assert (code, "no configuration file" in err) == (1, True), "before anything is asked or made"
