@@ -196,9 +196,9 @@ class RunningService:
         return value
 
     def delete_values(self, user: LabUser) -> None:
-        """Somebody clears the account's keys."""
+        """Somebody clears the account's keys; fine when there are none."""
         dn = self.account(user).dn
-        self.lab.apply_ldif(f"dn: {dn}\nchangetype: modify\ndelete: msDS-KeyCredentialLink\n-\n\n")
+        self.lab.apply_ldif(f"dn: {dn}\nchangetype: modify\nreplace: msDS-KeyCredentialLink\n-\n\n")
 
     # -- what there is to see -----------------------------------------------------------------------------------
 
