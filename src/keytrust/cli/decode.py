@@ -12,6 +12,7 @@ import typer
 from keytrust.cli.credential_view import credential_json, show_credential
 from keytrust.cli.options import Json, Verbose
 from keytrust.cli.output import out, print_json, show_error
+from keytrust.cloud.file import decode_text
 from keytrust.credential import KeyCredential, KeyCredentialError, KeyCredentialLink
 
 MAX_INPUT = 64 * 1024 * 1024
@@ -96,4 +97,8 @@ def _read() -> list[str]:
     content = sys.stdin.buffer.read(MAX_INPUT + 1)
     if len(content) > MAX_INPUT:
         raise KeyCredentialError(f"The input is larger than {MAX_INPUT // 2**20} MiB.", remedy="Split it.")
-    return [line.strip() for line in content.decode("utf-8", "surrogateescape").splitlines()]
+    # A byte order mark, and the UTF-16 of PowerShell's redirections, are how text comes from Windows.
+    text = decode_text(content)
+    if text is None:
+        text = content.decode("utf-8", "surrogateescape")
+    return [line.strip() for line in text.splitlines()]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,18 @@ def test_problems_are_shown_and_are_not_an_error() -> None:
     assert done.returncode == 0
     assert "key-hash-mismatch" in done.stdout
     assert "Intact" not in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_text_from_windows_is_read_whatever_its_encoding(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "values.txt"
+    file.write_bytes(f"{TEXT}\r\n".encode(encoding))
+    with file.open("rb") as values:
+        done = subprocess.run(
+            [sys.executable, "-m", "keytrust", "decode", "-"],
+            stdin=values,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 0, done.stderr
