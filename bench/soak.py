@@ -98,7 +98,7 @@ def _killed(service: RunningService) -> None:
 
 
 def _told_to_stop(service: RunningService) -> None:
-    assert service.stop() == 0
+    service.stop()  # with any code: it may be told so before it has begun
     service.start(wait=False)
 
 
