@@ -118,7 +118,7 @@ def test_two_runs_at_once_write_nothing_twice(crowd: Site) -> None:
     assert codes in ([0, 0], [0, 1]), ends
     if codes == [0, 1]:
         refused = next(err for err, code in ends if code == 1)
-        assert "Another keytrust run" in " ".join(refused.split()), refused
+        assert "Only one program at a time may change the directory" in " ".join(refused.split()), refused
     assert_everybody_has_exactly_their_key(crowd)
 
 
