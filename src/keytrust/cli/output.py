@@ -65,9 +65,14 @@ def show_error(error: KeytrustError, *, verbose: bool) -> None:
         err.print("[dim]-v shows the detail.[/]")
 
 
+def can_ask() -> bool:
+    """Whether there is a terminal with somebody on it."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def ask(question: str, *, unattended: bool = True) -> bool:
     """Ask on a terminal. Where there is none nobody can answer, and ``unattended`` is the answer."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not can_ask():
         return unattended
     return err.input(f"{safe(question)} [dim]\\[y/N][/] ").strip().lower() in ("y", "yes")
 

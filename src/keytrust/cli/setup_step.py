@@ -9,7 +9,7 @@ import typer
 from sqlalchemy import Engine
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import ask, bar, err, out, safe, say
+from keytrust.cli.output import ask, bar, can_ask, err, out, safe, say
 from keytrust.deploy.errors import SetupError
 from keytrust.deploy.identity import Identity
 from keytrust.deploy.journal import SetupJournal
@@ -81,8 +81,14 @@ def confirm_and_carry_out(
         return None
     number = len(step.changes)
     what = "this change" if number == 1 else f"these {number} changes"
-    if not yes and not ask(f"Make {what} on {actor.server} as {actor.identity}?", unattended=False):
-        say("Nothing was changed. Without a terminal to ask on, --yes says that it is meant.")
+    if not yes and not can_ask():
+        raise SetupError(
+            "There is no terminal to ask on.",
+            not_done="Nothing was changed.",
+            remedy="Look at it with --dry-run; then --yes says that it is meant.",
+        )
+    if not yes and not ask(f"Make {what} on {actor.server} as {actor.identity}?"):
+        say("Nothing was changed.")
         raise typer.Exit(ExitCode.OK)
     with bar("changes") as progress:
         report = carry_out(step, world, SetupJournal(store), actor, lambda done: progress(done, number))

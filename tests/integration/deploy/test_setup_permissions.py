@@ -151,6 +151,7 @@ def test_nobody_is_asked_where_there_is_no_terminal_and_nothing_is_changed(plant
     spec = plant.lab.spec
     who = ("--as", f"administrator@{spec.realm}", "--password-file", str(spec.administrator_password))
     done = plant.site.run("setup", "permissions", *who, env=plant.env)
+    assert done.returncode == 1, "a script that forgets --yes must not look as if it had succeeded"
     assert "--yes says that it is meant" in done.stderr
     assert not plant.may_write("alice")
 

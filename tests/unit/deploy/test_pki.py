@@ -381,7 +381,7 @@ def test_the_command_needs_no_directory_and_a_passphrase_file_that_others_can_re
     assert run(*make, "--dry-run")[0] == 2
     assert not Path(folder).exists()
     code, _, err = run(*make)
-    assert (code, "--yes says that it is meant" in err, Path(folder).exists()) == (0, True, False), "nobody to ask"
+    assert (code, "--yes says that it is meant" in err, Path(folder).exists()) == (1, True, False), "nobody to ask"
     assert run(*make, "--yes")[0] == 0
     need_authority(Path(folder)).issuer(PASSPHRASE)
     code, _, err = run("pki", "kdc", "dc1.corp.example", "--dir", folder, "--yes")
