@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from ldap.filter import escape_filter_chars
@@ -73,26 +74,25 @@ def from_entry(dn: str, entry: Entry) -> Account:
     Raises:
         DirectoryError: the entry lacks its identity (objectGUID, objectSid), which means that it may not be read.
     """
-    first = {attribute: values[0] for attribute, values in entry.items() if values}
-    guid, sid = first.get("objectGUID"), first.get("objectSid")
+    guid, sid = _first(entry, "objectGUID"), _first(entry, "objectSid")
     if guid is None or len(guid) != 16 or sid is None:
         raise DirectoryError(
             f"The directory returned {dn} without its objectGUID or objectSid.",
             not_done="This account was left alone.",
             remedy="Give the connector account Read access to the object.",
         )
-    control = _integer(first.get("userAccountControl"))
-    upn = first.get("userPrincipalName")
+    control = _integer(_first(entry, "userAccountControl"))
+    upn = _first(entry, "userPrincipalName")
     return Account(
         dn=dn,
         guid=guid,
         sid=sid_text(sid),
-        name=first.get("sAMAccountName", b"").decode("utf-8", "replace"),
+        name=(_first(entry, "sAMAccountName") or b"").decode("utf-8", "replace"),
         upn=None if upn is None else upn.decode("utf-8", "replace"),
-        consistency_guid=first.get("mS-DS-ConsistencyGuid") or None,
+        consistency_guid=_first(entry, "mS-DS-ConsistencyGuid") or None,
         computer=bool(control & UF_TRUST_ACCOUNTS),
         enabled=not control & UF_ACCOUNTDISABLE,
-        protected=_integer(first.get("adminCount")) > 0,
+        protected=_integer(_first(entry, "adminCount")) > 0,
         values=tuple(entry.get(KEY_LINK, ())),
     )
 
@@ -118,9 +118,22 @@ def sid_text(sid: bytes) -> str:
     """
     if len(sid) < 8 or len(sid) != 8 + 4 * sid[1]:
         raise DirectoryError(f"The directory returned a malformed SID ({sid[:40].hex()}).")
-    authority = int.from_bytes(sid[2:8], "big")
-    parts = struct.unpack_from(f"<{sid[1]}I", sid, 8)
-    return "-".join(("S", *map(str, (sid[0], authority, *parts))))
+    if not sid[1]:
+        return _sid_head(sid)
+    return f"{_sid_head(sid[:-4])}-{int.from_bytes(sid[-4:], 'little')}"
+
+
+@lru_cache(maxsize=1024)  # nearly all SIDs of a domain differ in their last part only
+def _sid_head(head: bytes) -> str:
+    """All of a SID but its last part."""
+    authority = int.from_bytes(head[2:8], "big")
+    parts = struct.unpack(f"<{(len(head) - 8) // 4}I", head[8:])
+    return "-".join(("S", *map(str, (head[0], authority, *parts))))
+
+
+def _first(entry: Entry, attribute: str) -> bytes | None:
+    values = entry.get(attribute)
+    return values[0] if values else None
 
 
 def guid_text(guid: bytes) -> str:
