@@ -20,6 +20,7 @@ from keytrust.directory.domain import Domain
 from keytrust.directory.errands import Errands
 from keytrust.directory.forest import AGENT, CROSS_REF, SERVER, Forest, ListedController, Row, describe
 from keytrust.directory.session import Session
+from keytrust.directory.times import generalized_time
 from keytrust.errors import DirectoryError
 
 WORKERS = 100
@@ -149,7 +150,7 @@ def ask(host: str, timeout: float, port: int = 389) -> Condition:
         now = datetime.now(UTC)
         entry = found[0][1] if found else {}
         said = from_root_dse(host, entry)
-        then = _time(next(iter(entry.get("currentTime", ())), b""))
+        then = generalized_time(next(iter(entry.get("currentTime", ())), b""))
         return Condition(said, None if then is None else (then - now).total_seconds() + _HALF_A_SECOND)
     except ldap.LDAPError as error:
         return Condition(None, fault=f"no answer on port {port}: {faults.words(error)}")
@@ -196,11 +197,3 @@ def _rows(session: Session, base: str, scope: int, filter_text: str, wanted: Seq
     spelt = {name.lower(): name for name in wanted}
     for dn, entry in session.search_whole(base, scope, filter_text, wanted, paged=scope != ldap.SCOPE_BASE):
         yield dn, {spelt.get(name.lower(), name): values for name, values in entry.items()}
-
-
-def _time(value: bytes) -> datetime | None:
-    """A GeneralizedTime as directories write it, ``20261124181842.0Z``; None when it is not one."""
-    try:
-        return datetime.strptime(value[:14].decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except (UnicodeDecodeError, ValueError):
-        return None

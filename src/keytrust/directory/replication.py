@@ -60,14 +60,6 @@ def origin_of(documents: Iterable[bytes], binary: bytes) -> Origin | None:
     return max(dated, key=lambda origin: origin.at or datetime.min.replace(tzinfo=UTC)) if dated else None
 
 
-def generalized_time(text: bytes) -> datetime | None:
-    """A GeneralizedTime as Active Directory writes it (``20260102030405.0Z``); None for anything else."""
-    try:
-        return datetime.strptime(text.split(b".")[0].decode("ascii"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
 def _fields(document: bytes) -> dict[str, str]:
     # No declarations: the documents have none, and entities are how XML is made to grow.
     if len(document) > _MAX_BYTES or b"<!" in document:

@@ -9,7 +9,8 @@ import ldap
 from keytrust.audit.devices import DEVICE_ATTRIBUTES, Device, device_of
 from keytrust.directory.account import guid_text
 from keytrust.directory.domain import Domain
-from keytrust.directory.replication import VALUE_METADATA, Origin, generalized_time, origin_of
+from keytrust.directory.replication import VALUE_METADATA, Origin, origin_of
+from keytrust.directory.times import generalized_time
 
 _METADATA = VALUE_METADATA.lower()
 

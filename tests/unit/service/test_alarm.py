@@ -18,7 +18,8 @@ from keytrust.audit.devices import Device
 from keytrust.cloud.one_user import UserName
 from keytrust.cloud.source import CloudUser
 from keytrust.credential import KeySource
-from keytrust.directory.replication import Origin, generalized_time, origin_of
+from keytrust.directory.replication import Origin, origin_of
+from keytrust.directory.times import generalized_time
 from keytrust.errors import CloudError
 from keytrust.service import alarm as alarms
 from keytrust.service.alarm import Alarm
@@ -199,4 +200,6 @@ class TestReplicationMetadata:
 
     def test_generalized_time(self) -> None:
         assert generalized_time(b"20260102030405.0Z") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+        assert generalized_time(b"20260102030405Z") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
         assert generalized_time(b"never") is None
+        assert generalized_time(b"20261399000000.0Z") is None

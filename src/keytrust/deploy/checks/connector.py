@@ -9,6 +9,7 @@ from keytrust.deploy.checks.account_facts import ConnectorFacts
 from keytrust.deploy.checks.facts import Unread
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed, warning
 from keytrust.deploy.checks.world import Facts
+from keytrust.directory.security.privileged import privileged_group
 
 OLD_PASSWORD = timedelta(days=365)
 SOON = timedelta(days=14)
@@ -16,19 +17,6 @@ _NO_PASSWORD_NEEDED, _NO_PREAUTHENTICATION = 0x20, 0x40_0000
 _DELEGATION, _PROTOCOL_TRANSITION = 0x8_0000, 0x100_0000
 _REVERSIBLE, _DES_ONLY = 0x80, 0x20_0000
 """userAccountControl, [MS-ADTS] 2.2.16."""
-_PRIVILEGED = {
-    "S-1-5-32-544": "Administrators",
-    "S-1-5-32-548": "Account Operators",
-    "S-1-5-32-549": "Server Operators",
-    "S-1-5-32-550": "Print Operators",
-    "S-1-5-32-551": "Backup Operators",
-    "512": "Domain Admins",
-    "516": "Domain Controllers",
-    "518": "Schema Admins",
-    "519": "Enterprise Admins",
-    "520": "Group Policy Creator Owners",
-}
-"""By SID, or by RID in a domain ([MS-DTYP] 2.4.2.4)."""
 
 OfConnector = Callable[[ConnectorFacts, Facts], Iterator[Observation]]
 
@@ -96,18 +84,13 @@ def _privilege(connector: ConnectorFacts, _: Facts) -> Iterator[Observation]:
     if not connector.groups:
         yield cannot_tell("the domain controller does not say which groups its sign-in carries", connector.name)
         return
-    held = sorted(filter(None, map(_privileged, connector.groups)))
+    held = sorted(filter(None, map(privileged_group, connector.groups)))
     if held:
         yield failed(f"it is in {', '.join(held)}", connector.name)
     elif connector.protected:
         yield warning("adminCount is 1: it is, or was, in a privileged group", connector.name)
     else:
         yield passed(f"{len(connector.groups)} groups, none of them privileged", connector.name)
-
-
-def _privileged(sid: str) -> str:
-    rid = sid.rpartition("-")[2] if sid.startswith("S-1-5-21-") else ""
-    return _PRIVILEGED.get(sid) or _PRIVILEGED.get(rid, "")
 
 
 def rights(facts: Facts) -> Iterator[Observation]:

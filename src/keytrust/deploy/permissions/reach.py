@@ -125,7 +125,7 @@ class _Judge:
             return Unreached(dn, Cause.PROTECTED)
         if protected:
             return Unreached(dn, Cause.NOT_INHERITING)
-        where = self._blocked_above(_parent(dn))
+        where = self._blocked_above(parent(dn))
         return Unreached(dn, Cause.ABOVE, where) if where else Unreached(dn, Cause.NOT_YET)
 
     def _judged(self, raw: bytes) -> tuple[_Seen, bool]:
@@ -156,10 +156,11 @@ class _Judge:
                 protected = self._editor.dacl(dn).protected
             except DirectoryError:
                 protected = False
-            self._blocked[dn] = dn if protected else self._blocked_above(_parent(dn))
+            self._blocked[dn] = dn if protected else self._blocked_above(parent(dn))
         return self._blocked[dn]
 
 
-def _parent(dn: str) -> str:
+def parent(dn: str) -> str:
+    """The DN of the object above."""
     parts = ldap.dn.str2dn(dn)
     return str(ldap.dn.dn2str(parts[1:]))

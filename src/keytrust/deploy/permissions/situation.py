@@ -12,7 +12,7 @@ import ldap.filter
 from keytrust.deploy.errors import SetupError
 from keytrust.deploy.identity import SetupDirectory
 from keytrust.directory.account import Entry, guid_text, sid_text
-from keytrust.directory.controller import DomainController
+from keytrust.directory.discovery import read_forest
 from keytrust.directory.editor import Editor
 from keytrust.directory.security.dacl import Dacl
 
@@ -127,7 +127,7 @@ def read_situation(opened: SetupDirectory, connector_name: str, own_name: str) -
         domain_guid=guid_text(head[1]["objectGUID"][0]),
         domain_sid=sid,
         dacl=editor.dacl(controller.domain),
-        domains=_domains(editor, controller),
+        domains=max(1, len(read_forest(editor.session, controller).domains)),
         root=controller.configuration.lower() == f"cn=configuration,{controller.domain.lower()}",
         samba=controller.samba,
         level=controller.level,
@@ -209,17 +209,6 @@ def _others(editor: Editor, domain_dn: str, group: str, connector: Connector) ->
         else:
             more += 1
     return tuple(names), more
-
-
-def _domains(editor: Editor, controller: DomainController) -> int:
-    """Domains of the forest: cross-references with FLAG_CR_NTDS_DOMAIN ([MS-ADTS] 2.2.10)."""
-    found = editor.session.search(
-        f"CN=Partitions,{controller.configuration}",
-        ldap.SCOPE_ONELEVEL,
-        "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))",
-        ["nCName"],
-    )
-    return max(1, sum(1 for _ in found))
 
 
 def _users_container(editor: Editor, domain_dn: str) -> str:

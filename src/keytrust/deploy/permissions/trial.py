@@ -11,32 +11,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import ldap
-import ldap.dn
 import ldap.filter
 
+from keytrust.deploy.permissions.reach import parent
 from keytrust.directory.account import KEY_LINK, Entry, sid_text
 from keytrust.directory.domain import Domain
 from keytrust.directory.membership import USERS
+from keytrust.directory.security.privileged import privileged_group
 from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 
 PER_UNIT, MOST_SAMPLES = 2, 400
 _EFFECTIVE = ("allowedAttributesEffective", "allowedChildClassesEffective", "sDRightsEffective")
 _TRUSTED_FOR_DELEGATION, _TRUSTED_TO_AUTHENTICATE = 0x8_0000, 0x100_0000
-_PRIVILEGED = {
-    "S-1-5-32-544": "Administrators",
-    "S-1-5-32-548": "Account Operators",
-    "S-1-5-32-549": "Server Operators",
-    "S-1-5-32-550": "Print Operators",
-    "S-1-5-32-551": "Backup Operators",
-    "512": "Domain Admins",
-    "516": "Domain Controllers",
-    "517": "Cert Publishers",
-    "518": "Schema Admins",
-    "519": "Enterprise Admins",
-    "520": "Group Policy Creator Owners",
-}
-"""Well-known groups that give more than the connector needs, by SID or, in a domain, by RID ([MS-DTYP] 2.4.2.4)."""
 
 
 class Code(StrEnum):
@@ -145,9 +132,7 @@ class _Trial:
         if group and group not in token:
             self._tell(Code.NOT_IN_TOKEN, group, f"A fresh logon of the connector account does not carry {group}.")
         for sid in token:
-            name = _PRIVILEGED.get(sid) or (
-                _PRIVILEGED.get(sid.rpartition("-")[2]) if sid.startswith("S-1-5-21-") else None
-            )
+            name = privileged_group(sid)
             if name:
                 self._tell(Code.PRIVILEGED_GROUP, sid, f"The connector account is in {name}, which it must not be.")
 
@@ -172,7 +157,7 @@ class _Trial:
         for dn, entry in self._session.search(self._head, ldap.SCOPE_SUBTREE, USERS, ["adminCount"]):
             if dn == own or any(value not in (b"", b"0") for value in _values(entry, "adminCount")):
                 continue  # its own attributes are its own to write; protected accounts are a matter of their own
-            unit = str(ldap.dn.dn2str(ldap.dn.str2dn(dn)[1:]))
+            unit = parent(dn)
             samples = chosen.setdefault(unit, [])
             if len(samples) < PER_UNIT:
                 samples.append(dn)
