@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Engine, insert, select, update
 
 from keytrust.database import writing
 from keytrust.deploy.changes import from_json, to_json
@@ -23,7 +23,7 @@ from keytrust.deploy.step import Change
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.tables import setup_journal, setup_runs
-from keytrust.sync.chain import row_digest
+from keytrust.sync.chain import row_digest, serialise_appends, tail, verified
 
 
 class Outcome(StrEnum):
@@ -121,9 +121,8 @@ class SetupJournal:
 
     def _append(self, run: str, row: dict[str, Any]) -> int:
         with store_faults(self.engine), writing(self.engine) as connection:
-            if connection.dialect.name != "sqlite":  # there, every writing transaction has the database to itself
-                connection.exec_driver_sql("LOCK TABLE setup_journal IN EXCLUSIVE MODE")
-            seq, digest = _tail(connection)
+            serialise_appends(connection, setup_journal)
+            seq, digest = tail(connection, setup_journal)
             complete = {column.name: None for column in setup_journal.columns} | row
             complete |= {"seq": seq + 1, "run": run, "at": datetime.now(UTC).isoformat()}
             complete["digest"] = row_digest(digest, complete, setup_journal)
@@ -175,27 +174,8 @@ class SetupJournal:
         Raises:
             StoreError: a row was altered, added out of order or taken away; names the first.
         """
-        digest, expected = b"", 1
         with store_faults(self.engine), self.engine.connect() as connection:
-            rows = connection.execution_options(yield_per=1000).execute(
-                select(setup_journal).order_by(setup_journal.c.seq)
-            )
-            for row in rows.mappings():
-                if row["seq"] != expected or row_digest(digest, row, setup_journal) != row["digest"]:
-                    raise StoreError(
-                        f"The set-up journal does not verify at row {expected}: it was altered or rows are missing.",
-                        remedy="Compare it with a backup and with the domain controllers' audit events.",
-                    )
-                digest, expected = row["digest"], expected + 1
-        return expected - 1, digest
-
-
-def _tail(connection: Connection) -> tuple[int, bytes]:
-    last = connection.execute(select(func.max(setup_journal.c.seq))).scalar()
-    if last is None:
-        return 0, b""
-    digest: bytes = connection.execute(select(setup_journal.c.digest).where(setup_journal.c.seq == last)).scalar_one()
-    return last, digest
+            return verified(connection, "The set-up journal", setup_journal)
 
 
 def _entry(row: Mapping[Any, Any]) -> SetupEntry:

@@ -22,7 +22,7 @@ from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import journal_head
 from keytrust.store.tables import journal, runs
-from keytrust.sync.chain import row_digest, value_id
+from keytrust.sync.chain import COMPARE, row_digest, serialise_appends, tail, value_id, verified
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.outcome import Outcome
 from keytrust.sync.written import run_that_wrote, values_written
@@ -148,10 +148,10 @@ class Journal:
             return []
         now = datetime.now(UTC).isoformat()
         with store_faults(self._engine), writing(self._engine) as connection:
-            _serialise_appends(connection)
+            serialise_appends(connection)
             if fence is not None:
                 fence(connection)
-            seq, digest = _tail(connection)
+            seq, digest = tail(connection)
             full: list[dict[str, Any]] = []
             for row in rows:
                 seq += 1
@@ -232,41 +232,19 @@ class Journal:
         Raises:
             StoreError: a row was altered, added out of order or taken away; names the first.
         """
-        digest, expected = b"", 1
         with store_faults(self._engine), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":  # rows and head as of one moment, while others append
                 connection.execution_options(isolation_level="REPEATABLE READ")
-            rows = connection.execution_options(yield_per=1000).execute(select(journal).order_by(journal.c.seq))
-            for row in rows.mappings():
-                if row["seq"] != expected or row_digest(digest, row) != row["digest"]:
-                    raise StoreError(
-                        f"The journal does not verify at row {expected}: it was altered or rows are missing.",
-                        remedy="Compare it with a backup and with the domain controllers' audit events.",
-                    )
-                digest, expected = row["digest"], expected + 1
+            number, digest = verified(connection, "The journal")
             head = connection.execute(select(journal_head.c.seq, journal_head.c.digest)).first()
-        if head is None or (head.seq, head.digest) != (expected - 1, digest):
+        if head is None or (head.seq, head.digest) != (number, digest):
             last = head.seq if head else "unknown"
             raise StoreError(
-                f"The journal does not verify: it ends at row {expected - 1}, and its last row was {last}:"
+                f"The journal does not verify: it ends at row {number}, and its last row was {last}:"
                 " rows at the end are missing.",
-                remedy="Compare it with a backup and with the domain controllers' audit events.",
+                remedy=COMPARE,
             )
-        return expected - 1, digest
-
-
-def _serialise_appends(connection: Connection) -> None:
-    """Let one appender in at a time, so that each continues the chain where the one before it ended."""
-    if connection.dialect.name != "sqlite":  # there, every writing transaction has the database to itself
-        connection.exec_driver_sql("LOCK TABLE journal IN EXCLUSIVE MODE")
-
-
-def _tail(connection: Connection) -> tuple[int, bytes]:
-    last = connection.execute(select(func.max(journal.c.seq))).scalar()
-    if last is None:
-        return 0, b""
-    digest: bytes = connection.execute(select(journal.c.digest).where(journal.c.seq == last)).scalar_one()
-    return last, digest
+        return number, digest
 
 
 def _entry(row: Mapping[Any, Any]) -> JournalEntry:
