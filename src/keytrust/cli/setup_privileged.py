@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 
-import typer
-
-from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
-from keytrust.cli.output import out, print_json, safe
 from keytrust.cli.setup_permissions import Connector, GroupName
 from keytrust.cli.setup_step import (
     As,
@@ -18,20 +13,16 @@ from keytrust.cli.setup_step import (
     Exact,
     KeytabFile,
     PasswordFile,
-    confirm_and_carry_out,
     identity,
-    show_step,
-    step_json,
+    run_in_directory,
 )
 from keytrust.deploy.errors import SetupError
-from keytrust.deploy.identity import Identity, open_directory
+from keytrust.deploy.identity import Identity
 from keytrust.deploy.permissions.plan import OWN_GROUP, plan_overgrant
 from keytrust.deploy.permissions.protected_accounts import plan_adminsdholder
 from keytrust.deploy.permissions.situation import Situation, read_situation
-from keytrust.deploy.runner import Actor
-from keytrust.deploy.step import Step, World
+from keytrust.deploy.step import Step
 from keytrust.directory.editor import Editor
-from keytrust.store.database import open_store
 
 
 def adminsdholder(
@@ -98,16 +89,13 @@ def _run(
     name = connector or directory.principal
     if name is None:
         raise SetupError("The configuration names no connector account.", remedy="Name it with --connector.")
-    with ExitStack() as stack:
-        store = open_store(configured.store.url)
-        stack.callback(store.dispose)
-        opened = stack.enter_context(open_directory(directory, who))
-        step = plan(read_situation(opened, name, group_name), opened.editor)
-        if not json:
-            out.print(f"[bold]{safe(step.title)}[/]")
-            show_step(step, exact=exact or dry_run)
-        actor = Actor(opened.domain.name, opened.editor.server, opened.identity)
-        report = confirm_and_carry_out(step, World(opened.editor), store, actor, yes=yes, dry_run=dry_run, json=json)
-        if json:
-            print_json(step_json(step, report))
-    raise typer.Exit(ExitCode.CHANGES if dry_run and step.changes else ExitCode.OK)
+    run_in_directory(
+        lambda opened: plan(read_situation(opened, name, group_name), opened.editor),
+        configured,
+        directory,
+        who,
+        exact=exact,
+        dry_run=dry_run,
+        yes=yes,
+        json=json,
+    )

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import Annotated
 from uuid import UUID
 
 import typer
 
-from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
-from keytrust.cli.output import out, print_json, safe
 from keytrust.cli.setup_step import (
     As,
     CacheFile,
@@ -18,19 +15,15 @@ from keytrust.cli.setup_step import (
     Exact,
     KeytabFile,
     PasswordFile,
-    confirm_and_carry_out,
     identity,
-    show_step,
-    step_json,
+    run_in_directory,
 )
 from keytrust.cloud.settings import CloudKind
 from keytrust.config import Settings
 from keytrust.deploy.errors import SetupError
-from keytrust.deploy.identity import open_directory
-from keytrust.deploy.runner import Actor
+from keytrust.deploy.identity import SetupDirectory
 from keytrust.deploy.scp import Tenant, plan_scp, read_scp
-from keytrust.deploy.step import World
-from keytrust.store.database import open_store
+from keytrust.deploy.step import Step
 
 
 def scp(
@@ -67,20 +60,13 @@ def scp(
     """
     configured = settings()
     tenant = _tenant(configured, tenant_name, tenant_id)
-    with ExitStack() as stack:
-        store = open_store(configured.store.url)
-        stack.callback(store.dispose)
-        who = identity(principal, password_file, keytab, ccache)
-        opened = stack.enter_context(open_directory(configured.need_directory(domain), who))
-        step = plan_scp(read_scp(opened.editor, opened.domain.controller.configuration), tenant)
-        if not json:
-            out.print(f"[bold]{safe(step.title)}[/]")
-            show_step(step, exact=exact or dry_run)
-        actor = Actor(opened.domain.name, opened.editor.server, opened.identity)
-        report = confirm_and_carry_out(step, World(opened.editor), store, actor, yes=yes, dry_run=dry_run, json=json)
-        if json:
-            print_json(step_json(step, report))
-    raise typer.Exit(ExitCode.CHANGES if dry_run and step.changes else ExitCode.OK)
+    who = identity(principal, password_file, keytab, ccache)
+    directory = configured.need_directory(domain)
+
+    def plan(opened: SetupDirectory) -> Step:
+        return plan_scp(read_scp(opened.editor, opened.domain.controller.configuration), tenant)
+
+    run_in_directory(plan, configured, directory, who, exact=exact, dry_run=dry_run, yes=yes, json=json)
 
 
 def _tenant(configured: Settings, name: str | None, id: UUID | None) -> Tenant:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from sqlalchemy import Engine
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import ask, bar, can_ask, err, out, safe, say
+from keytrust.cli.output import ask, bar, can_ask, err, out, print_json, safe, say
+from keytrust.config import Settings
 from keytrust.deploy.errors import SetupError
-from keytrust.deploy.identity import Identity
+from keytrust.deploy.identity import Identity, SetupDirectory, open_directory
 from keytrust.deploy.journal import SetupJournal
 from keytrust.deploy.runner import Actor, Became, StepReport, carry_out
 from keytrust.deploy.step import Change, Step, World
+from keytrust.directory.settings import DirectorySettings
+from keytrust.store.database import open_store
 
 As = Annotated[
     str | None,
@@ -118,3 +123,35 @@ def step_json(step: Step, report: StepReport | None) -> dict[str, Any]:
 
 def _change_json(change: Change) -> dict[str, Any]:
     return {"kind": change.kind, "summary": change.summary, "exact": change.exact()}
+
+
+def run_in_directory(
+    plan: Callable[[SetupDirectory], Step],
+    configured: Settings,
+    directory: DirectorySettings,
+    who: Identity,
+    *,
+    exact: bool,
+    dry_run: bool,
+    yes: bool,
+    json: bool,
+) -> NoReturn:
+    """The whole of a command that is one step in the directory: sign in, plan, show, ask, do, and exit.
+
+    Raises:
+        typer.Exit: always; with CHANGES when a dry run shows some.
+        KeytrustError: it could not be planned or done.
+    """
+    with ExitStack() as stack:
+        store = open_store(configured.store.url)
+        stack.callback(store.dispose)
+        opened = stack.enter_context(open_directory(directory, who))
+        step = plan(opened)
+        if not json:
+            out.print(f"[bold]{safe(step.title)}[/]")
+            show_step(step, exact=exact or dry_run)
+        actor = Actor(opened.domain.name, opened.editor.server, opened.identity)
+        report = confirm_and_carry_out(step, World(opened.editor), store, actor, yes=yes, dry_run=dry_run, json=json)
+        if json:
+            print_json(step_json(step, report))
+    raise typer.Exit(ExitCode.CHANGES if dry_run and step.changes else ExitCode.OK)
