@@ -93,13 +93,7 @@ def permissions(
     """
     configured = settings()
     directory = configured.need_directory(domain)
-    name = connector or directory.principal
-    if name is None:
-        raise SetupError(
-            "The configuration names no connector account.",
-            not_done="Nothing was changed.",
-            remedy="Name it with --connector.",
-        )
+    name = connector_name(connector, directory)
     answer: dict[str, Any] = {}
     group, reached = "", None
     if not check:
@@ -144,6 +138,22 @@ def permissions(
         print_json(answer)
     good = trial is not None and not trial.findings and (reached is None or not reached.causes)
     raise typer.Exit(ExitCode.OK if good else ExitCode.INCOMPLETE)
+
+
+def connector_name(given: str | None, directory: DirectorySettings) -> str:
+    """The connector account that is meant: the one given, else the configuration's.
+
+    Raises:
+        SetupError: neither names one.
+    """
+    name = given or directory.principal
+    if name is None:
+        raise SetupError(
+            "The configuration names no connector account.",
+            not_done="Nothing was changed.",
+            remedy="Name it with --connector.",
+        )
+    return name
 
 
 def _reached(opened: SetupDirectory, situation: Situation, group: str, *, every: bool) -> Reach:

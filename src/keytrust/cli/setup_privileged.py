@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from keytrust.cli.options import Config, DomainLabel, Json, Verbose, Yes, settings
-from keytrust.cli.setup_permissions import Connector, GroupName
+from keytrust.cli.setup_permissions import Connector, GroupName, connector_name
 from keytrust.cli.setup_step import (
     As,
     CacheFile,
@@ -16,7 +16,6 @@ from keytrust.cli.setup_step import (
     identity,
     run_in_directory,
 )
-from keytrust.deploy.errors import SetupError
 from keytrust.deploy.identity import Identity
 from keytrust.deploy.permissions.plan import OWN_GROUP, plan_overgrant
 from keytrust.deploy.permissions.protected_accounts import plan_adminsdholder
@@ -86,9 +85,7 @@ def _run(
 ) -> None:
     configured = settings()
     directory = configured.need_directory(only)
-    name = connector or directory.principal
-    if name is None:
-        raise SetupError("The configuration names no connector account.", remedy="Name it with --connector.")
+    name = connector_name(connector, directory)
     run_in_directory(
         lambda opened: plan(read_situation(opened, name, group_name), opened.editor),
         configured,

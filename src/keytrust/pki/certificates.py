@@ -12,6 +12,7 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -23,7 +24,7 @@ KDC_PURPOSES = (
     ExtendedKeyUsageOID.CLIENT_AUTH,
 )
 SKEW = timedelta(days=1)
-"""How long before it is made a certificate is valid: clocks differ."""
+"""How long before it is made a certificate is valid. A wrong clock is then reported as what it is, not as a bad one."""
 _LONGEST_COMMON_NAME = 64
 
 
@@ -42,7 +43,7 @@ def authority(key: RSAPrivateKey, common_name: str, life: timedelta) -> x509.Cer
     """Make the certificate of an authority that issues to others and to no other authority."""
     name = _named(common_name)
     return (
-        _builder(name, name, key.public_key(), datetime.now(UTC) + life)
+        begun(name, name, key.public_key(), datetime.now(UTC) + life)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificates=True), critical=True)
         .sign(key, hashes.SHA256())
@@ -92,7 +93,7 @@ def leaf(
     subject = _named(common_name) if len(common_name) <= _LONGEST_COMMON_NAME else x509.Name([])
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
     builder = (
-        _builder(subject, issuer.certificate.subject, key, until)
+        begun(subject, issuer.certificate.subject, key, until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         .add_extension(identifier, critical=False)
@@ -109,7 +110,10 @@ def _named(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: RSAPublicKey, until: datetime) -> x509.CertificateBuilder:
+def begun(
+    subject: x509.Name, issuer: x509.Name, key: RSAPublicKey | EllipticCurvePublicKey, until: datetime
+) -> x509.CertificateBuilder:
+    """What every certificate has: names, key, a serial number, its time, and the key's identifier."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from keytrust.pki.certificates import begun
+
 UPN = x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3")
 """The user principal name as a subjectAltName otherName ([MS-PKCA] 3.1.5.2.1)."""
 
 _LIFE = timedelta(hours=1)
-_SKEW = timedelta(days=1)  # a wrong clock shall be reported by the KDC as what it is, not as a bad certificate
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,18 @@ def make_chain(upn: str, key: rsa.RSAPublicKey) -> Chain:
         upn: What to name the user in the certificate.
         key: The user's public key.
     """
+    until = datetime.now(UTC) + _LIFE
     issuer_key = ec.generate_private_key(ec.SECP256R1())
     issuer_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "keytrust throwaway issuer")])
     issuer = (
-        _builder(issuer_name, issuer_name, issuer_key.public_key())
+        begun(issuer_name, issuer_name, issuer_key.public_key(), until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(certificates=True), critical=True)
         .sign(issuer_key, hashes.SHA256())
     )
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "keytrust sign-in")])
     leaf = (
-        _builder(subject, issuer_name, key)
+        begun(subject, issuer_name, key, until)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.OtherName(UPN, _utf8_string(upn))]), critical=False)
@@ -63,22 +65,6 @@ def _utf8_string(text: str) -> bytes:
         return bytes([0x0C, size]) + content
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return bytes([0x0C, 0x80 | len(length)]) + length + content
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _SKEW)
-        .not_valid_after(now + _LIFE)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
 
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:
