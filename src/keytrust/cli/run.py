@@ -10,7 +10,6 @@ import typer
 from keytrust.alerts.dispatcher import alerting
 from keytrust.cli.options import Config, DomainLabel, Verbose, settings
 from keytrust.cli.output import out, safe
-from keytrust.cli.wiring import open_service
 from keytrust.service.control import set_paused
 from keytrust.service.events import log_event
 from keytrust.service.progress import under_systemd
@@ -28,6 +27,8 @@ def run(domain: DomainLabel = None, config: Config = None, verbose: Verbose = Fa
     is logged as JSON lines on standard error. Several instances on one PostgreSQL store share the domains; one that
     dies is replaced within seconds.
     """
+    from keytrust.cli.service_wiring import open_service  # noqa: PLC0415 - slow to load
+
     given = settings()
     with open_service(given, only=domain) as service, ExitStack() as stack:
         service.events.subscribe(log_event)

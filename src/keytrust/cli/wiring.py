@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from functools import partial
 
 from keytrust.cloud.credentials import application_tokens
 from keytrust.cloud.file import FileSource
 from keytrust.cloud.graph import GraphSource
 from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.settings import CloudKind, CloudSettings
-from keytrust.cloud.source import CloudUser, KeySource
+from keytrust.cloud.source import KeySource
 from keytrust.cloud.tokens import TokenFile
 from keytrust.config import Settings
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError, KeytrustError
-from keytrust.service.service import Plant, Service
 from keytrust.store.database import open_store
 from keytrust.sync.estate import Estate
 from keytrust.sync.joint_plan import Member
@@ -43,60 +39,6 @@ def key_source(cloud: CloudSettings, retry: RetryPolicy | None = None) -> KeySou
     assert cloud.url is not None  # noqa: S101
     assert cloud.token_file is not None  # noqa: S101
     return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file, retry=retry)
-
-
-def _wait(stop: threading.Event, seconds: float) -> None:
-    """Sleep, but not longer than the service goes on."""
-    stop.wait(seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class CloudOpener:
-    """Reads everybody from the key source; can be sent to another process."""
-
-    cloud: CloudSettings
-
-    def __call__(self) -> Iterator[CloudUser]:
-        """See ``KeySource.read``."""
-        return key_source(self.cloud).read()
-
-
-@contextmanager
-def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Service]:
-    """The continuous service over all configured domains, or one.
-
-    Raises:
-        ConfigError: the key source is a file, which tells no changes.
-    """
-    cloud = settings.need_cloud()
-    stop = threading.Event()
-    source = key_source(cloud, RetryPolicy(sleep=partial(_wait, stop)))
-    if not isinstance(source, GraphSource):
-        raise ConfigError(
-            "keytrust run follows changes, and an exported file tells none.",
-            not_done="The service was not started.",
-            remedy='Use keytrust sync from a timer, or a cloud of kind = "graph" or "registry".',
-        )
-    store = open_store(settings.store.url)
-    with ExitStack() as stack:
-        stack.callback(store.dispose)
-        service = Service(
-            Plant(
-                domains=settings.need_directories(only),
-                source=source,
-                read_users=CloudOpener(cloud),
-                store=store,
-                policy=settings.policy,
-                settings=settings.service,
-                poll_seconds=settings.service.cloud_seconds(cloud.kind),
-                stop=stop,
-            )
-        )
-        if cloud.notifications is not None:
-            from keytrust.cloud.notices import noticing  # noqa: PLC0415 - the web server is slow to load
-
-            stack.enter_context(noticing(source.subscriptions(), cloud.notifications, service.wake))
-        yield service
 
 
 @contextmanager
