@@ -8,7 +8,6 @@ the other. Rows are only appended, and each row's digest covers the row before i
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from keytrust.deploy.changes import from_json, to_json
 from keytrust.deploy.step import Change
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
+from keytrust.store.run_ids import open_run
 from keytrust.store.tables import setup_journal, setup_runs
 from keytrust.sync.chain import row_digest, serialise_appends, tail, verified
 
@@ -81,21 +81,15 @@ class SetupJournal:
         self, step: str, *, domain: str, server: str, identity: str, operator: str, undoes: str | None = None
     ) -> str:
         """Open a run and return its id, which sorts by time and can be typed."""
-        now = datetime.now(UTC)
-        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = {
-            "id": run,
             "step": step,
-            "started": now.isoformat(),
             "domain": domain,
             "server": server,
             "identity": identity,
             "operator": operator,
             "undoes": undoes,
         }
-        with store_faults(self.engine), writing(self.engine) as connection:
-            connection.execute(insert(setup_runs), row)
-        return run
+        return open_run(self.engine, setup_runs, row)
 
     def intend(self, run: str, change: Change) -> int:
         """Record, durably, that a change is about to be made.

@@ -9,7 +9,6 @@ end show.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import journal_head
+from keytrust.store.run_ids import open_run
 from keytrust.store.tables import journal, runs
 from keytrust.sync.chain import COMPARE, row_digest, serialise_appends, tail, value_id, verified
 from keytrust.sync.model import AccountRef, Action, Change
@@ -85,12 +85,8 @@ class Journal:
         undoes: str | None = None,
     ) -> str:
         """Open a run and return its id, which sorts by time and can be typed."""
-        now = datetime.now(UTC)
-        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         row = {
-            "id": run,
             "kind": kind,
-            "started": now.isoformat(),
             "domain": domain,
             "domain_sid": domain_sid,
             "server": server,
@@ -98,9 +94,7 @@ class Journal:
             "operator": operator,
             "undoes": undoes,
         }
-        with store_faults(self._engine), writing(self._engine) as connection:
-            connection.execute(insert(runs), row)
-        return run
+        return open_run(self._engine, runs, row)
 
     def intend(self, run: str, server: str, changes: Sequence[Change]) -> list[int]:
         """Record, durably and before any of them is sent, that these changes are about to be made.
