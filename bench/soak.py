@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="script/soak", description="Keys come and go while faults are injected.")
     parser.add_argument("--minutes", type=float, default=60.0, help="for how long (default: an hour)")
     given = parser.parse_args()
-    with bench_lab() as lab, tempfile.TemporaryDirectory() as folder:
+    with bench_lab("soak", 31) as lab, tempfile.TemporaryDirectory() as folder:
         results = soak(lab, Path(folder), given.minutes * 60)
     for result in results:
         print(json.dumps(asdict(result)))

@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 _BUSY_SECONDS = 30
+FROZEN_SECONDS = 3
+"""How long a writing transaction on PostgreSQL may do nothing before the server ends it, seconds."""
 _BEGIN = "keytrust_begin"
 
 
@@ -35,11 +37,15 @@ def make_engine(url: URL) -> Engine:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: committed durably when the block ends, rolled back when it raises.
 
-    On SQLite it holds the write lock from its start: a reader that turns writer fails if another wrote meanwhile.
+    On SQLite it holds the write lock from its start: a reader that turns writer fails if another wrote meanwhile. On
+    PostgreSQL whoever is frozen or cut off in it loses it, and its locks, after ``FROZEN_SECONDS``: others must not
+    wait for one who may never come back.
     """
     with engine.connect() as connection:
         connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
         with connection.begin():
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
             yield connection
 
 

@@ -28,6 +28,16 @@ LIFETIME = 5.0
 """Seconds that a lease is good without being renewed."""
 RENEWAL = 1.5
 """Seconds between renewals."""
+_MARGIN = 0.5
+"""The holder stops this much earlier, seconds: a change that it sent at the last moment has arrived by then."""
+_JUMP = 1.0
+"""A lease that is good for so much longer than any is given, seconds, was given before the database's clock was put
+back: it counts as run out, and a holder that lives has its next renewal before anybody notices, or is fenced off."""
+
+
+def _clock() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, and that nobody can set."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Lease(Protocol):
@@ -75,8 +85,7 @@ def holder_of(engine: Engine, domain_sid: str) -> str | None:
     if engine.dialect.name == "sqlite":
         return _FileLease.holder(f"{engine.url.database}.{domain_sid}.lock")
     with store_faults(engine), engine.connect() as connection:
-        row = connection.execute(select(leases).where(leases.c.domain_sid == domain_sid)).first()
-        return row.holder if row is not None and row.expires > _now(connection) else None
+        return _holder(connection, domain_sid)
 
 
 @contextmanager
@@ -118,17 +127,20 @@ def _keep(lease: Lease, ended: threading.Event) -> None:
 
 
 class _RowLease:
-    def __init__(self, engine: Engine, domain_sid: str, epoch: int, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, engine: Engine, domain_sid: str, epoch: int, now: Callable[[], float] = _clock) -> None:
         self._engine = engine
         self._domain_sid = domain_sid
         self._epoch = epoch
         self._now = now
-        self._good_until = now() + LIFETIME
+        self._good_until = now() + LIFETIME - _MARGIN
         self._lost = False
 
     @classmethod
     def acquire(cls, engine: Engine, domain_sid: str, holder: str) -> _RowLease | None:
-        asked = time.monotonic()
+        asked = _clock()
+        with store_faults(engine), engine.connect() as connection:
+            if _holder(connection, domain_sid) is not None:
+                return None
         with store_faults(engine), writing(engine) as connection:
             # One statement: of two who ask at once the second sees the first's row.
             epoch = connection.execute(
@@ -137,15 +149,17 @@ class _RowLease:
                     " extract(epoch FROM clock_timestamp()) + :lifetime)"
                     " ON CONFLICT (domain_sid) DO UPDATE SET epoch = leases.epoch + 1, holder = excluded.holder,"
                     " expires = excluded.expires WHERE leases.expires <= extract(epoch FROM clock_timestamp())"
-                    " RETURNING epoch"
+                    " OR leases.expires > extract(epoch FROM clock_timestamp()) + :lifetime + :jump RETURNING epoch"
                 ),
-                {"sid": domain_sid, "holder": holder, "lifetime": LIFETIME},
+                {"sid": domain_sid, "holder": holder, "lifetime": LIFETIME, "jump": _JUMP},
             ).scalar()
         if epoch is None:
             return None
         lease = cls(engine, domain_sid, epoch)
-        lease._good_until = asked + LIFETIME
-        return lease
+        lease._good_until = asked + LIFETIME - _MARGIN
+        # The lease runs from when it was asked for, and having it may have meant to wait for a frozen holder's lock.
+        waited = _clock() - asked > RENEWAL
+        return lease if not waited or lease.renew() else None
 
     def held(self) -> bool:
         return not self._lost and self._now() < self._good_until
@@ -174,7 +188,7 @@ class _RowLease:
                 .values(expires=text(f"extract(epoch FROM clock_timestamp()) + {LIFETIME}"))
             )
         if done.rowcount:
-            self._good_until = asked + LIFETIME
+            self._good_until = asked + LIFETIME - _MARGIN
         else:
             self._lost = True
         return bool(done.rowcount)
@@ -246,5 +260,11 @@ class _FileLease:
             os.close(handle)
 
 
-def _now(connection: Connection) -> float:
-    return float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
+def _holder(connection: Connection, domain_sid: str) -> str | None:
+    """Whose row it is now, looked at without a lock: who stands by must never be what the holder waits for."""
+    row = connection.execute(
+        select(leases.c.holder, leases.c.expires, text("extract(epoch FROM clock_timestamp()) AS now")).where(
+            leases.c.domain_sid == domain_sid
+        )
+    ).first()
+    return row.holder if row is not None and 0 < row.expires - float(row.now) <= LIFETIME + _JUMP else None

@@ -91,6 +91,7 @@ class _Engine:
         self._run = run
         self._limit = in_flight
         self._told_to_stop = told_to_stop
+        self._stopped = False
         self._sleep = sleep
         self._books = Bookkeeping(changes, journal, run, progress)
         self._in_flight: dict[int, _Sent] = {}
@@ -119,14 +120,13 @@ class _Engine:
         canary = True
         while True:
             limit = 1 if canary else self._limit
-            stopping = self._told_to_stop()
-            while len(self._in_flight) < limit and not stopping:
+            while len(self._in_flight) < limit and not self._stopping():
                 sent = self._again.popleft() if self._again else next(waiting, None)
                 if sent is None:
                     break
                 self._send(sent)
             if not self._in_flight:
-                if stopping:
+                if self._stopping():
                     raise _StopError("it was told to stop")
                 self._collect(wait=True)
                 if not self._again:
@@ -137,6 +137,11 @@ class _Engine:
                 canary = not self._canary_lives()
             self._collect(wait=False)
 
+    def _stopping(self) -> bool:
+        """Whether nothing more may be sent; once so, always so."""
+        self._stopped = self._stopped or self._told_to_stop()
+        return self._stopped
+
     def _journaled(self) -> Iterator[_Sent]:
         """Every change, each only after the journal holds it."""
         start, size = 0, 1
@@ -144,6 +149,9 @@ class _Engine:
             chunk = self._changes[start : start + size]
             self._books.intend(self._writer.server, chunk)
             for index, change in enumerate(chunk, start):
+                # The commit may have taken long: who was frozen in there wakes up without the lease, and sends nothing.
+                if self._stopping():
+                    return
                 yield _Sent(index, change)
             start, size = start + size, CHUNK
 
@@ -230,7 +238,7 @@ class _Engine:
                     self._catch_up(before, why)
                 break
             except DirectoryError as error:
-                if attempt == ATTEMPTS:
+                if attempt == ATTEMPTS or self._stopping():
                     self._again.extend(lost)
                     raise _StopError(f"the connection was lost ({why}) and could not be had again: {error}") from error
                 self._pause(attempt)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from keytrust.database import writing
 from keytrust.errors import StoreError
-from keytrust.store.database import open_store
-from keytrust.store.lease import acquire, holder_of
+from keytrust.store.database import open_store, store_faults
+from keytrust.store.lease import LIFETIME, _RowLease, acquire, holder_of
 from keytrust.store.lease import writer as hold
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
@@ -116,3 +117,61 @@ def test_a_writer_that_was_deposed_while_frozen_journals_nothing(postgres_url: s
     second.release()
     assert holder_of(engine, "S-1-1") is None
     assert journal.verify()[0] == 1
+
+
+def test_who_is_frozen_in_the_middle_of_a_transaction_is_followed_by_another_soon(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    first = acquire(engine, "S-1-1", "one")
+    assert first is not None
+    began = time.monotonic()
+    second, other = None, open_store(postgres_url)
+    thaws = pytest.raises(StoreError, match="failed")
+    with thaws, store_faults(engine), writing(engine) as connection:
+        first.fence(connection)  # holds a lock on the lease from here on, and then time stands still for it
+        while second is None and time.monotonic() < began + 60:
+            time.sleep(0.2)
+            second = acquire(other, "S-1-1", "two")
+        took = time.monotonic() - began
+        connection.execute(text("SELECT 1"))
+    assert second is not None
+    assert second.held()
+    assert LIFETIME - 1 < took < 30
+    assert not first.held()
+    assert not first.renew()
+
+
+def test_who_stands_by_and_is_frozen_does_not_hinder_the_holder(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    first = acquire(engine, "S-1-1", "one")
+    assert first is not None
+    other, said = open_store(postgres_url), list[str]()
+    event.listen(other, "before_cursor_execute", lambda *given: said.append(given[2].upper()))
+    assert acquire(other, "S-1-1", "two") is None
+    assert said
+    assert not [each for each in said if "INSERT" in each or "UPDATE" in each]  # so that it holds no lock anywhere
+
+
+def test_a_database_whose_clock_was_put_back_an_hour_keeps_nobody_waiting(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    first = acquire(engine, "S-1-1", "one")
+    assert first is not None
+    with writing(engine) as connection:
+        connection.execute(text("UPDATE leases SET expires = expires + 3600"))
+    second = acquire(open_store(postgres_url), "S-1-1", "two")
+    assert second is not None
+    with pytest.raises(StoreError, match="no longer the writer"), writing(engine) as connection:
+        first.fence(connection)
+    assert acquire(engine, "S-1-1", "three") is None
+
+
+def test_a_holder_whose_renewals_fail_stops_a_little_before_another_can_begin(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    assert acquire(engine, "S-1-1", "one") is not None
+    clock = 1000.0
+    lease = _RowLease(engine, "S-1-1", 1, now=lambda: clock)
+    assert lease.renew()
+    clock += LIFETIME - 1.0
+    assert lease.held()
+    clock += 0.75
+    assert not lease.held()
+    assert acquire(open_store(postgres_url), "S-1-1", "two") is None

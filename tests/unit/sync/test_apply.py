@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -294,3 +294,61 @@ class TestJournal:
 
 def test_keys_of_the_test_world_differ() -> None:
     assert len({material(n) for n in range(5)}) == 5
+
+
+def test_who_was_frozen_while_the_journal_was_written_sends_nothing_of_what_it_holds(journal: Journal) -> None:
+    directory, changes = population(20)
+    deposed = False
+
+    class Frozen(Journal):
+        def intend(self, run: str, server: str, changes: Sequence[Change]) -> list[int]:
+            nonlocal deposed
+            taken = super().intend(run, server, changes)
+            deposed = (
+                len(changes) > 1
+            )  # the first change travels alone; it is in the second commit that time stands still
+            return taken
+
+    frozen = Frozen(journal._engine)
+    run = start(journal)
+    report = apply_changes(
+        changes, directory=directory, journal=frozen, run=run, told_to_stop=lambda: deposed, sleep=lambda _: None
+    )
+    assert len(directory.sent) == 1
+    assert report.count(Outcome.NOT_SENT) == 19
+    assert report.stopped_because == "it was told to stop"
+    assert {entry.outcome for entry in journal.entries(run)} == {Outcome.CONFIRMED, Outcome.NOT_SENT}
+
+
+def test_who_loses_the_lease_between_two_changes_sends_not_the_second(journal: Journal) -> None:
+    directory, changes = population(20)
+    asked = 0
+
+    def lost() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 20
+
+    report = apply_changes(
+        changes, directory=directory, journal=journal, run=start(journal), told_to_stop=lost, sleep=lambda _: None
+    )
+    assert 1 < len(directory.sent) < 20
+    assert len(directory.sent) + report.count(Outcome.NOT_SENT) == 20
+
+
+def test_a_directory_that_is_gone_keeps_nobody_who_is_told_to_stop(journal: Journal) -> None:
+    directory, changes = population(5)
+    told = False
+
+    def gone(_: int) -> Answer:
+        nonlocal told
+        told = True
+        directory.writers_refused = 100
+        return Answer(None, Verdict.LOST, "gone")
+
+    directory.fault = gone
+    report = apply_changes(
+        changes, directory=directory, journal=journal, run=start(journal), told_to_stop=lambda: told, sleep=pytest.fail
+    )
+    assert directory.writers_refused == 99
+    assert report.count(Outcome.UNCONFIRMED) == 1
