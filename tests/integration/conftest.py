@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,17 @@ from keytrust.lab.hosts import HOSTS
 
 MakeUser = Callable[..., LabUser]
 
-# Some test in every session uses this lab; beside it a demo's lab, of another name and address, can run. Checkouts
-# whose labs differ are kept apart by giving each a number.
+# Checkouts whose labs differ are kept apart by giving each a number, and so are the workers of a session, which run
+# tests at the same time: a service that one starts keeps the whole domain in step, not the accounts of its test alone.
+# Beside them a demo's lab, of another name and address, can run.
 _NUMBER = int(os.environ.get("KEYTRUST_TEST_LAB", "0"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_LETTER = "" if _WORKER == 0 else chr(ord("a") + _WORKER)
 _SHARED = LabSpec(
-    name=f"test{_NUMBER or ''}",
-    realm=f"TEST{_NUMBER or ''}.EXAMPLE",
-    netbios=f"TEST{_NUMBER or ''}",
-    address=f"127.20.{_NUMBER}.1",
+    name=f"test{_NUMBER or ''}{_LETTER}",
+    realm=f"TEST{_NUMBER or ''}{_LETTER.upper()}.EXAMPLE",
+    netbios=f"TEST{_NUMBER or ''}{_LETTER.upper()}",
+    address=f"127.20.{_NUMBER}.{_WORKER + 1}",
 )
 
 
@@ -40,9 +44,11 @@ def _down(lab: Lab) -> None:
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A running lab that all tests share. No test may stop it or change what other tests see."""
-    # Sessions at the same time share it too: each holds a shared lock on this directory, the last one takes it down.
-    handle = os.open(Path(__file__).parent, os.O_RDONLY | os.O_DIRECTORY)
+    """A running lab that all tests of a worker share. No test may stop it or change what other tests see."""
+    # Sessions at the same time share it too: each holds a shared lock on this file, the last one takes it down.
+    handle = os.open(
+        Path(tempfile.gettempdir()) / f"keytrust-tests-{_SHARED.name}.lock", os.O_RDONLY | os.O_CREAT, 0o600
+    )
     try:
         fcntl.flock(handle, fcntl.LOCK_SH)
         shared = Lab(_SHARED)

@@ -119,5 +119,8 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _sentence(text: str) -> str:
-    """With a capital letter and a full stop, which not every message brings along."""
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    """With a capital letter and a full stop, which not every message brings along; commands and names stay as typed."""
+    first = text.partition(" ")[0]
+    if first.isalpha() and first != "keytrust":
+        text = text[:1].upper() + text[1:]
+    return text + ("" if text.endswith((".", "!", "?")) else ".")

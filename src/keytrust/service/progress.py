@@ -14,6 +14,7 @@ STALLED_SECONDS = 300.0
 """The worker comes round every second or so, and at least once a batch; one that has not for so long is stuck. A round
 in which every one of several domain controllers has to time out is slow, and not that."""
 _USUAL_PAUSE = 5.0
+_NOTIFY_SECONDS = 1.0
 
 
 class Beating(Protocol):
@@ -35,13 +36,14 @@ def stalled(service: Watched, now: float | None = None) -> tuple[str, ...]:
 
 
 def notify(*lines: str) -> bool:
-    """Tell systemd something (sd_notify(3)); False when nobody listens."""
+    """Tell systemd something (sd_notify(3)); False when nobody listens, or not soon enough."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return False
     if address.startswith("@"):
         address = "\0" + address[1:]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as connection:
+        connection.settimeout(_NOTIFY_SECONDS)  # a manager that does not read must not hold up the end of the service
         try:
             connection.connect(address)
             connection.sendall("\n".join(lines).encode())

@@ -102,7 +102,11 @@ def test_the_canonical_id_of_a_users_key_is_its_key_id() -> None:
     assert canonical_key_id(credential.key_material) == credential.key_id
 
 
-@pytest.mark.parametrize("material", [b"", b"junk", b"RSA1", b"{", b"\x30\x00", der(CURVE_KEYS[0])])
+@pytest.mark.parametrize(
+    "material",
+    [b"", b"junk", b"RSA1", b"{", b"\x30\x00", der(CURVE_KEYS[0])],
+    ids=["nothing", "junk", "RSA1-header", "JSON-begun", "empty-sequence", "elliptic-curve"],
+)
 def test_what_is_no_readable_rsa_key_has_no_canonical_id(material: bytes) -> None:
     assert canonical_key_id(material) is None
 

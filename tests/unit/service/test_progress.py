@@ -68,3 +68,13 @@ def test_without_systemd_nothing_happens(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert not notify("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     assert not notify("READY=1")
+
+
+def test_a_manager_that_stopped_reading_does_not_hold_up_the_end(manager: socket.socket) -> None:
+    with manager:
+        told = 0
+        while notify("WATCHDOG=1"):
+            told += 1
+        assert told > 0, "the queue was full before anything was told"
+        with under_systemd(Service(a=0.0)):
+            pass

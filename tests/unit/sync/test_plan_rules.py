@@ -172,7 +172,7 @@ class TestMatch:
             (cloud_user("alice", (key(1),), source_anchor=b"x" * 16), ConflictCode.ANCHOR_DIFFERS),
             (cloud_user("alice", (key(1),), source_anchor=None), ConflictCode.ANCHOR_DIFFERS),
         ],
-        ids=str,
+        ids=["sid-of-another", "no-sid", "anchor-of-another", "no-anchor"],
     )
     def test_a_disagreement_is_reported_and_nothing_is_written(self, user: CloudUser, code: ConflictCode) -> None:
         made = plan([user], [account("alice")])
