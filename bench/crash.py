@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 import secrets
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ class Wrongs:
     unjournaled: int = 0
     twice: int = 0
     chain: str = ""
+    which: list[str] = field(default_factory=list)
 
     def total(self) -> int:
         return self.missing + self.surplus + self.foreign_touched + self.unjournaled + self.twice + bool(self.chain)
@@ -109,7 +111,7 @@ NO_LIMITS = {"policy": {"removal_limit_per_day": 100_000, "removal_share_per_day
 
 
 def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = USERS) -> tuple[Wrongs, int]:
-    """Kill so often; returns what is wrong afterwards, and how many writes the journal shows."""
+    """Kill so often while keys come and go; what is wrong afterwards, and how many writes the journal shows."""
     users = [LabUser(f"c{secrets.token_hex(4)}") for _ in range(people)]
     lab.add_users(users)
     try:
@@ -120,13 +122,42 @@ def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = U
             service.start()
             traffic = Traffic(service, users)
             with traffic.flowing():
-                for _ in range(kills):
-                    time.sleep(random.uniform(0.0, 1.5) if random.random() < 0.5 else random.uniform(1.5, 3.0))
+                for number in range(kills):
+                    _at_a_random_moment(service)
                     service.kill()
                     service.start(wait=False)
-            return settled(service, users, traffic, planted)
+                    if number % 20 == 19:
+                        print(f"crash: {number + 1} of {kills} kills", file=sys.stderr, flush=True)
+            wrongs, writes = settled(service, users, traffic, planted)
+            _count_removals_without_an_entry(service, wrongs)
+            return wrongs, writes
     finally:
         lab.delete_users(users)
+
+
+def _count_removals_without_an_entry(service: RunningService, wrongs: Wrongs) -> None:
+    """Nobody else deletes anything here: what was there and is not any more has been removed by an entry."""
+    engine = open_store(service.store)
+    added: dict[tuple[bytes, bytes], str] = {}
+    for entry in Journal(engine).entries():
+        value = (entry.change.account.guid, entry.change.value)
+        if entry.change.action is Action.REMOVE:
+            added.pop(value, None)
+        elif entry.outcome is Outcome.CONFIRMED:
+            added[value] = entry.change.account.name
+    engine.dispose()
+    with Domain(service.settings.need_directory()) as domain:
+        there = domain.values_of(list({guid for guid, _ in added}))
+    gone = [name for (guid, value), name in added.items() if value not in there.get(guid, ())]
+    wrongs.unjournaled += len(gone)
+    wrongs.which += [f"{name}: a value is gone without an entry" for name in gone]
+
+
+def _at_a_random_moment(service: RunningService) -> None:
+    """One kill in four comes while the service starts; the others while it works."""
+    if random.random() < 0.75:
+        service.eventually(service.is_writer, "a writer")
+    time.sleep(random.uniform(0.0, 1.5))
 
 
 def settled(
@@ -151,7 +182,9 @@ def settled(
     for entry in entries:
         if entry.outcome is Outcome.CONFIRMED:
             key = (entry.change.account.guid, entry.change.key_id)
-            wrongs.twice += entry.change.action is Action.ADD and key in on
+            if entry.change.action is Action.ADD and key in on:
+                wrongs.twice += 1
+                wrongs.which.append(f"{entry.change.account.name}: {key[1].hex()[:8]} written again by {entry.run}")
             (on.add if entry.change.action is Action.ADD else on.discard)(key)
     engine.dispose()
     return wrongs, sum(entry.outcome is Outcome.CONFIRMED for entry in entries)
@@ -171,8 +204,17 @@ def compare(service: RunningService, users: list[LabUser], traffic: Traffic, pla
         wrongs.foreign_touched += foreign is not None and foreign not in account.values
         ours = [value for value in account.values if value != foreign]
         there = [KeyCredentialLink.parse(value).credential.key_id for value in ours]
+        unjournaled = sum(journal.wrote(account.guid, value) is None for value in ours)
         wrongs.missing += len(wanted - set(there))
         wrongs.surplus += len(there) - len(wanted & set(there))
-        wrongs.unjournaled += sum(journal.wrote(account.guid, value) is None for value in ours)
+        wrongs.unjournaled += unjournaled
+        if wanted != set(there) or len(there) != len(wanted) or unjournaled:
+            wrongs.which.append(
+                f"{user.sam}: wanted {_short(wanted)}, there {_short(there)}, {unjournaled} of these not in the journal"
+            )
     engine.dispose()
     return wrongs
+
+
+def _short(key_ids: Iterable[bytes | None]) -> list[str]:
+    return sorted((key_id or b"").hex()[:8] for key_id in key_ids)

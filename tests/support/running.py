@@ -10,7 +10,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,6 +57,8 @@ class RunningService:
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = None
     _registered: dict[str, list[RegisteredDeviceKey]] = field(default_factory=dict)
+    _told: list[dict[str, Any]] = field(default_factory=list)
+    _read_to: int = 0
 
     @classmethod
     @contextmanager
@@ -141,7 +143,7 @@ class RunningService:
         """A second instance on the same store and registry, not started yet."""
         folder.mkdir()
         (folder / "token").write_bytes((self.folder / "token").read_bytes())
-        return replace(self, folder=folder, _process=None, _registered={})
+        return replace(self, folder=folder, _process=None, _registered={}, _told=[], _read_to=0)
 
     def is_writer(self) -> bool:
         """Whether it has the lease, as far as it says itself."""
@@ -216,11 +218,22 @@ class RunningService:
 
     def events(self, kind: str) -> list[dict[str, Any]]:
         """What it has logged of this kind."""
+        self._read_on()
+        return [each for each in self._told if each.get("event") == kind]
+
+    def _read_on(self) -> None:
+        """Take in what the log has got since it was last looked at: it may be long, and is asked often."""
         if not self.log.exists():
-            return []
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return [each for each in told if each.get("event") == kind]
+            return
+        with self.log.open("rb") as log:
+            log.seek(self._read_to)
+            lines, newline, _ = log.read().rpartition(b"\n")
+        self._read_to += len(lines) + len(newline)
+        for line in lines.splitlines():
+            with suppress(ValueError):  # a traceback, or a line that a kill has cut off
+                told = json.loads(line)
+                if isinstance(told, dict):
+                    self._told.append(told)
 
     def await_event(self, kind: str, **fields: Any) -> dict[str, Any]:
         def found() -> list[dict[str, Any]]:
