@@ -55,6 +55,7 @@ class Traffic:
     users: list[LabUser]
     seconds_between: float = 0.15
     registered: dict[str, list[RSAPrivateKey]] = field(default_factory=dict)
+    revoked: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
@@ -80,11 +81,20 @@ class Traffic:
 
     def _something_happens(self) -> None:
         user = random.choice(self.users)
-        if self.registered.get(user.sam) and random.random() < 0.3:
-            del self.registered[user.sam]
+        if random.random() < 0.4 and self._may_be_revoked(user):
+            self.revoked += len(self.registered.pop(user.sam))
             self.service.revoke(user)
         else:
             self.registered.setdefault(user.sam, []).append(self.service.register(user))
+
+    def _may_be_revoked(self, user: LabUser) -> bool:
+        """Whether the user has keys, and so few that no limit is reached: what is held back would look like a fault.
+
+        The highest limit there is, all keys within a day, is one of as many as are there when it is judged.
+        """
+        keys = len(self.registered.get(user.sam, []))
+        left = sum(map(len, self.registered.values())) - keys
+        return keys > 0 and self.revoked + keys < left / 2
 
 
 def run() -> list[BenchResult]:

@@ -63,8 +63,13 @@ class Duty:
             StoreError: the store failed, or somebody else is the writer now.
         """
         with store_faults(self.store), writing(self.store) as connection:
-            self.lease.fence(connection)
+            self._enter(connection)
             yield connection
+
+    def _enter(self, connection: Connection) -> None:
+        """Whatever a writing transaction begins with: nobody else is the writer, nobody else changes the mirror."""
+        self.lease.fence(connection)
+        self.mirror.alone(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

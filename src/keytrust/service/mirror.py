@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keytrust.cloud.source import NGC, CloudUser
@@ -20,6 +20,7 @@ from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, c
 
 CHUNK = 400
 """Values in one IN list."""
+_LOCK = 0x6B65796E  # "keyn": PostgreSQL's advisory locks of mirrors
 
 Item = TypeVar("Item")
 
@@ -58,6 +59,15 @@ class Mirror:
             reset = {"source": source, "rebuilt": None, "cloud_cursor": None}
             connection.execute(update(mirrors).where(mirrors.c.id == row["id"]).values(**reset))
         return cls(row["id"])
+
+    def alone(self, connection: Connection) -> None:
+        """Let no other transaction that asks for this change the mirror until this one ends.
+
+        Feeds, worker and complete reads change the same rows, each in the order in which it finds them. SQLite has one
+        writer at a time anyway; PostgreSQL would let several in, and break off one of those that wait for each other.
+        """
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:what, :mirror)"), {"what": _LOCK, "mirror": self.id})
 
     def header(self, connection: Connection) -> Row:
         """The mirror's row in ``mirrors``."""

@@ -25,7 +25,7 @@ from keytrust.store.database import store_faults
 from keytrust.store.lease import Lease, acquire, holder_name, holder_of
 from keytrust.sync.policy import Policy
 
-_ATTEMPT_SECONDS = 1.0
+_ATTEMPT_SECONDS = 0.5
 """How often the lease of a domain is asked for while somebody else has it."""
 _LONGEST_PAUSE = 15.0
 _COURTESY_SECONDS = 1.2

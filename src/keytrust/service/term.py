@@ -20,13 +20,15 @@ from keytrust.service.replication_watch import ReplicationWatch
 from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
 from keytrust.service.state import DomainState, Tally
 from keytrust.service.worker import Worker
-from keytrust.store.lease import RENEWAL
+from keytrust.store.lease import renewing
 from keytrust.sync.journal import Journal
 
 _TICK = 0.5
 _STATE_SECONDS = 2.0
 _STATE_AGE = 10.0
 _JOIN_SECONDS = 20.0
+_CHANGES_FIRST = 5.0
+"""How long the first complete read of a term waits at most for the changes that are due, seconds."""
 
 
 class Term:
@@ -64,6 +66,7 @@ class Term:
         )
         self._reconcile = self._repeating("reconcile", self._read_everything_if_due, 1.0, 300.0)
         self._next_reading = 0.0
+        self._began = time.monotonic()
         scope = ScopeWatch(duty, self._links["scope"], self._worker.wake)
         self._scope = self._repeating("scope", scope.poll, POLL_SECONDS, 60.0) if scope.needed else None
         self._replicas = ReplicationWatch(duty, self._links["replicas"])
@@ -80,12 +83,16 @@ class Term:
         for part in parts:
             part.start()
         try:
-            self._watch()
+            # To the end of what is under way: while a change is in flight nobody else may begin.
+            with renewing(duty.lease):
+                try:
+                    self._watch()
+                finally:
+                    duty.stop.set()
+                    deadline = time.monotonic() + _JOIN_SECONDS
+                    for part in parts:
+                        part.join(max(0.0, deadline - time.monotonic()))
         finally:
-            duty.stop.set()
-            deadline = time.monotonic() + _JOIN_SECONDS
-            for part in parts:
-                part.join(max(0.0, deadline - time.monotonic()))
             for listener in (self._tally, self._replicas):
                 duty.events.unsubscribe(listener)
             self._directory_feed.close()
@@ -130,34 +137,36 @@ class Term:
         self._worker.wake()
 
     def _read_everything_if_due(self) -> None:
-        if time.monotonic() < self._next_reading:
+        if time.monotonic() < self._next_reading or self._has_changes_to_make_first():
             return
         self._reconciler.run()
         hours = self._duty.settings.reconcile_hours * random.uniform(0.9, 1.0)  # noqa: S311 - so that not all read at once
         self._next_reading = time.monotonic() + hours * 3600
 
+    def _has_changes_to_make_first(self) -> bool:
+        """Whether feeds and worker have yet to come round once: who follows a writer that died owes people its changes.
+
+        A complete read takes the machine's time from them. It does not wait for a side that cannot be reached, nor on a
+        new mirror, where they wait for it.
+        """
+        parts = (self._cloud, self._directory, self._worker)
+        if time.monotonic() - self._began > _CHANGES_FIRST or all(part.health.last_good for part in parts):
+            return False
+        with self._duty.reading() as connection:
+            return self._duty.mirror.header(connection)["rebuilt"] is not None
+
     # -- watching over them -------------------------------------------------------------------------------------
 
     def _watch(self) -> None:
         duty = self._duty
-        renewed = told = time.monotonic()
-        while not duty.stop.wait(_TICK):
+        told = time.monotonic()
+        while not duty.stop.wait(_TICK) and duty.lease.held():
             now = time.monotonic()
-            if now - renewed >= RENEWAL:
-                renewed = now
-                if not self._renewed():
-                    return
             changed = self._tally.changed_at > told or self._reconciler.progress.stage
             if now - told >= (_STATE_SECONDS if changed else _STATE_AGE):
                 told = now
                 if self._paused_or_told():
                     return
-
-    def _renewed(self) -> bool:
-        try:
-            return self._duty.lease.renew()
-        except StoreError:
-            return self._duty.lease.held()  # the store may come back before it runs out
 
     def _paused_or_told(self) -> bool:
         duty = self._duty

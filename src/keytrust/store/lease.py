@@ -24,9 +24,9 @@ from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import leases
 
-LIFETIME = 5.0
+LIFETIME = 4.0
 """Seconds that a lease is good without being renewed."""
-RENEWAL = 1.5
+RENEWAL = 1.0
 """Seconds between renewals."""
 _MARGIN = 0.5
 """The holder stops this much earlier, seconds: a change that it sent at the last moment has arrived by then."""
@@ -106,15 +106,24 @@ def writer(engine: Engine, domain_sid: str, program: str) -> Iterator[Lease]:
             if service
             else "Wait for it to end and run again.",
         )
+    try:
+        with renewing(lease):
+            yield lease
+    finally:
+        lease.release()
+
+
+@contextmanager
+def renewing(lease: Lease) -> Iterator[None]:
+    """Renew a lease in a thread that does nothing else until the block ends; ``held`` tells how that goes."""
     ended = threading.Event()
     keeper = threading.Thread(target=_keep, args=(lease, ended), name="lease", daemon=True)
     keeper.start()
     try:
-        yield lease
+        yield
     finally:
         ended.set()
         keeper.join()
-        lease.release()
 
 
 def _keep(lease: Lease, ended: threading.Event) -> None:
@@ -137,11 +146,13 @@ class _RowLease:
 
     @classmethod
     def acquire(cls, engine: Engine, domain_sid: str, holder: str) -> _RowLease | None:
-        asked = _clock()
         with store_faults(engine), engine.connect() as connection:
             if _holder(connection, domain_sid) is not None:
                 return None
         with store_faults(engine), writing(engine) as connection:
+            # Waits for whoever is in a transaction that the fence let through.
+            connection.execute(select(leases.c.epoch).where(leases.c.domain_sid == domain_sid).with_for_update())
+            asked = _clock()
             # One statement: of two who ask at once the second sees the first's row.
             epoch = connection.execute(
                 text(
@@ -157,9 +168,7 @@ class _RowLease:
             return None
         lease = cls(engine, domain_sid, epoch)
         lease._good_until = asked + LIFETIME - _MARGIN
-        # The lease runs from when it was asked for, and having it may have meant to wait for a frozen holder's lock.
-        waited = _clock() - asked > RENEWAL
-        return lease if not waited or lease.renew() else None
+        return lease
 
     def held(self) -> bool:
         return not self._lost and self._now() < self._good_until
@@ -168,9 +177,10 @@ class _RowLease:
         row = connection.execute(
             select(leases.c.epoch, leases.c.holder)
             .where(leases.c.domain_sid == self._domain_sid)
-            .with_for_update(read=True)
+            # Keeps others from taking it over, and does not keep ourselves from renewing it.
+            .with_for_update(read=True, key_share=True)
         ).first()
-        if row is None or row.epoch != self._epoch:
+        if row is None or row.epoch != self._epoch or self._lost:
             self._lost = True
             other = row.holder if row else "nobody"
             raise StoreError(
