@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from keytrust.audit.devices import Devices
@@ -12,7 +13,7 @@ from keytrust.audit.rules.context import DAY, NGC, Registered
 from keytrust.audit.rules.devices import ORPHANED
 
 AGES = ("under 1 month", "1 to 6 months", "6 to 12 months", "1 to 2 years", "2 to 3 years", "over 3 years", "not known")
-_AGE_DAYS = (30, 182, 365, 730, 1095)
+_AGE_SECONDS = [days * DAY for days in (30, 182, 365, 730, 1095)]
 USAGES = {0: "admin", 1: "NGC (Windows Hello)", 2: "STK (device)", 3: "BitLocker", 7: "FIDO", 8: "FEK"}
 
 
@@ -65,7 +66,7 @@ class Census:
         subject: Subject,
         seen: Sequence[InspectedValue],
         states: Sequence[Registered],
-        findings: Iterable[Finding],
+        findings: Sequence[Finding],
         devices: Devices | None,
         now: int,
     ) -> None:
@@ -85,18 +86,19 @@ class Census:
             self.ages[age(value.created, now)] += 1
             self.registration[state.value] += 1
             self.devices[_device_state(value, devices)] += 1
-            self.roca += any(issue.code is Code.ROCA for issue in value.issues)
+            if value.issues:
+                self.roca += any(issue.code is Code.ROCA for issue in value.issues)
             if subject.privileged:
                 self.privileged[state.value] += 1
-        self.orphaned += len({finding.evidence.get("value") for finding in findings if finding.code in ORPHANED})
+        if findings:
+            self.orphaned += len({finding.evidence.get("value") for finding in findings if finding.code in ORPHANED})
 
 
 def age(created: int | None, now: int) -> str:
     """One of ``AGES``."""
     if created is None:
         return AGES[-1]
-    days = (now - created) / DAY
-    return next((name for limit, name in zip(_AGE_DAYS, AGES, strict=False) if days < limit), AGES[5])
+    return AGES[bisect_right(_AGE_SECONDS, now - created)]
 
 
 def _usage(value: InspectedValue) -> str:

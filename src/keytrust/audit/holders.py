@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import marshal
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from struct import Struct
 from tempfile import SpooledTemporaryFile
 from types import TracebackType
 
@@ -17,6 +18,8 @@ _PREFIX = 16
 """Bytes of a key's identity that are kept in memory; the rest is compared when these are equal."""
 MAX_KEYS = 60_000_000
 """Keys that may be remembered: 1.6 GB."""
+_REST = 32 - _PREFIX
+_LENGTH = Struct("<I")
 _MAX_DN = 512
 _IN_MEMORY = 8 << 20
 _SHOWN = 50
@@ -89,15 +92,17 @@ class Holders:
         keys = [value for value in values if value.public_id]
         if not keys:
             return
-        row = (subject.dn[:_MAX_DN], subject.name[:_MAX_DN], subject.sid, subject.guid.hex(), subject.privileged)
-        rest = [value.public_id[_PREFIX:].hex() for value in keys]
-        line = json.dumps((*row, subject.kind, len(self._rows), rest)).encode("ascii") + b"\n"
+        kind = subject.kind.value
+        row = (subject.dn[:_MAX_DN], subject.name[:_MAX_DN], subject.sid, subject.guid, subject.privileged, kind)
+        rest = b"".join([value.public_id[_PREFIX:] for value in keys])
+        # Not for other eyes: it is read by this process alone, and marshal takes a tenth of the time of JSON.
+        data = marshal.dumps((row, len(self._rows), rest), 2)
         for value in keys:
             self._prefixes += value.public_id[:_PREFIX]
             self._rows.append(self._end)
             self._usages.append((value.usage or 0) & 0xFF)
-        self._names.write(line)
-        self._end += len(line)
+        self._names.write(_LENGTH.pack(len(data)) + data)
+        self._end += _LENGTH.size + len(data)
         if len(self._rows) > MAX_KEYS:
             raise AuditError(
                 f"There are more keys than can be compared at once ({len(self._rows):,}).",
@@ -137,8 +142,7 @@ class Holders:
 
     def _row(self, index: int) -> tuple[Subject, bytes]:
         self._names.seek(self._rows[index])
-        dn, name, sid, guid, privileged, kind, first, rest = json.loads(self._names.readline())
-        subject = Subject(
-            dn=dn, name=name, sid=sid, guid=bytes.fromhex(guid), privileged=privileged, kind=AccountKind(kind)
-        )
-        return subject, bytes.fromhex(rest[index - first])
+        (length,) = _LENGTH.unpack(self._names.read(_LENGTH.size))
+        (dn, name, sid, guid, privileged, kind), first, rests = marshal.loads(self._names.read(length))  # noqa: S302
+        subject = Subject(dn=dn, name=name, sid=sid, guid=guid, privileged=privileged, kind=AccountKind(kind))
+        return subject, rests[(index - first) * _REST : (index - first + 1) * _REST]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from keytrust.audit.dn import same_object
 from keytrust.audit.model import Code, InspectedValue, Issue
+from keytrust.audit.usual import EARLIEST, LATEST, TICKS_1970, inspect_usual
 from keytrust.credential import (
     DnWithBinary,
     KeyCredential,
@@ -26,7 +27,6 @@ from keytrust.credential import (
     weaknesses,
 )
 
-_TICKS_1970 = 621_355_968_000_000_000
 _CODES = {
     ProblemCode.KEY_ID_MISMATCH: Code.KEY_ID_MISMATCH,
     ProblemCode.KEY_HASH_MISMATCH: Code.KEY_HASH_MISMATCH,
@@ -54,6 +54,17 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
         keep_raw: Whether the result shall carry the bytes.
     """
     kept = raw if keep_raw else b""
+    return inspect_usual(raw, dn, kept) or inspect_closely(raw, dn, kept)
+
+
+def inspect_closely(raw: bytes, dn: str, kept: bytes = b"") -> InspectedValue:
+    """Inspect one value whatever it is.
+
+    Args:
+        raw: The attribute value's bytes.
+        dn: The object that holds it.
+        kept: What the result shall carry as its bytes.
+    """
     try:
         link = KeyCredentialLink.parse(raw)
     except KeyCredentialError as error:
@@ -62,27 +73,9 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
     entries = credential.identifiers
     if not entries:
         return _unreadable(raw, kept, "it has no entries")
-    key, fault = _material(credential)
-    usage, source, information = credential.usage, credential.source, credential.value(7)
-    device = credential.value(6)
-    last_used = credential.last_logon
-    created, used = _seconds(credential.created), _seconds(last_used)
-    usual = (
-        not fault
-        and entries in _USUAL_ENTRIES
-        and credential.version == 0x200
-        and type(usage) is KeyUsage
-        and source in (0, 1)
-        and created is not None
-        and _EARLIEST <= created < _LATEST
-        and (last_used is None or last_used.raw == 0 or (used is not None and _EARLIEST <= used < _LATEST))
-        and (device is None or len(device) == 16)
-        and information is not None
-        and len(information) >= 2
-        and information[0] == 1
-        and credential.is_intact()
-    )  # then nothing can be wrong beside the key and the owner: the quick way for nearly all
-    issues = [*(() if usual else _structure(credential)), *_weak(key), *_owner(link.dn, dn), *_fit(usage, key)]
+    key = _material(credential)
+    usage, device = credential.usage, credential.value(6)
+    issues = [*_structure(credential), *_weak(key), *_owner(link.dn, dn), *_fit(usage, key)]
     key_id = credential.computed_key_id or b""
     return InspectedValue(
         raw=kept,
@@ -91,11 +84,11 @@ def inspect(raw: bytes, dn: str, *, keep_raw: bool = False) -> InspectedValue:
         claimed_id=credential.key_id or b"",
         public_id=_public_id(credential, key, key_id),
         usage=_plain(usage),
-        source=_plain(source),
+        source=_plain(credential.source),
         device="" if device is None or len(device) != 16 or device == _NO_DEVICE else str(UUID(bytes_le=device)),
-        created=created,
-        last_used=used,
-        information=information,
+        created=_seconds(credential.created),
+        last_used=_seconds(credential.last_logon),
+        information=credential.value(7),
         material=key.kind.value if key else "",
         bits=key.public_key.bits if key and isinstance(key.public_key, RsaPublicKey) else 0,
         entries=entries,
@@ -119,14 +112,13 @@ def _plain(number: int | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _material(credential: KeyCredential) -> tuple[KeyMaterial | None, str]:
+def _material(credential: KeyCredential) -> KeyMaterial | None:
+    """The key material; None when there is none that can be read."""
     material = credential.key_material
-    if material is None:
-        return None, ""
     try:
-        return parse_material(material), ""
-    except KeyCredentialError as error:
-        return None, str(error)
+        return None if material is None else parse_material(material)
+    except KeyCredentialError:
+        return None
 
 
 def _structure(credential: KeyCredential) -> Iterator[Issue]:
@@ -144,10 +136,6 @@ def _structure(credential: KeyCredential) -> Iterator[Issue]:
             odd.append(problem.message)
     if odd:
         yield Issue(Code.ODD_STRUCTURE, "; ".join(odd[:5]) + ("; …" if len(odd) > 5 else ""))
-
-
-_USUAL_ENTRIES = {(1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 5, 7, 8, 9), (1, 2, 3, 4, 5, 6, 7, 9)}
-_EARLIEST, _LATEST = 1_412_121_600, 4_102_444_800  # October 2014, 2100
 
 
 def _weak(key: KeyMaterial | None) -> Iterator[Issue]:
@@ -189,5 +177,5 @@ def _public_id(credential: KeyCredential, key: KeyMaterial | None, key_id: bytes
 def _seconds(time: KeyTime | None) -> int | None:
     if time is None or time.raw == 0:
         return None
-    seconds = (time.ticks - _TICKS_1970) // 10_000_000
-    return seconds if _EARLIEST - 10**9 <= seconds < _LATEST + 10**10 else None
+    seconds = (time.ticks - TICKS_1970) // 10_000_000
+    return seconds if EARLIEST - 10**9 <= seconds < LATEST + 10**10 else None

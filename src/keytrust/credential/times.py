@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from keytrust.credential.errors import KeyCredentialError
 
-_FILETIME_EPOCH = 504_911_232_000_000_000  # 1601-01-01 in ticks
+FILETIME_EPOCH = 504_911_232_000_000_000  # 1601-01-01 in ticks
 _MAX_TICKS = 3_155_378_975_999_999_999  # the last tick of the year 9999
 _TICKS_PER_DAY = 864_000_000_000
 _EPOCH = dt.datetime(1, 1, 1, tzinfo=UTC)
@@ -44,11 +44,11 @@ def encode_filetime(ticks: int) -> int:
     Raises:
         KeyCredentialError: the time is outside the years 1601 to 9999.
     """
-    if not _FILETIME_EPOCH <= ticks <= _MAX_TICKS:
+    if not FILETIME_EPOCH <= ticks <= _MAX_TICKS:
         raise KeyCredentialError(
             f"a time of {ticks} ticks is outside the years 1601 to 9999 that a FILETIME is made for"
         )
-    return ticks - _FILETIME_EPOCH
+    return ticks - FILETIME_EPOCH
 
 
 def encode_binary(ticks: int) -> int:
@@ -148,7 +148,7 @@ class KeyTime:
     def ticks(self) -> int:
         """100 ns units since 0001-01-01 UTC, which may lie outside the years 1 to 9999."""
         if self.form is TimeForm.FILETIME:
-            return self.raw + _FILETIME_EPOCH
+            return self.raw + FILETIME_EPOCH
         ticks = self.raw & (_UTC_BITS - 1)
         if self.kind is TimeKind.LOCAL and ticks > _UTC_BITS - _TICKS_PER_DAY:
             ticks -= _UTC_BITS  # .NET wraps a local time that is before year 1 in UTC

@@ -17,7 +17,9 @@ from keytrust.audit.subject import ATTRIBUTES, DESCRIPTOR, KEY_LINK, LowerEntry
 WANTED = {name.lower().encode() for name in (*ATTRIBUTES, DESCRIPTOR, "member", "displayName")}
 WANTED |= {b"msds-deviceid", b"msds-isenabled", b"msds-registeredowner", b"msds-cloudanchor"}
 _AS_WRITTEN = {name.encode(): name.lower() for name in (*ATTRIBUTES, DESCRIPTOR)}
-"""The usual spelling of the wanted names, to know most lines at once."""
+_AS_WRITTEN |= {name + b":": lower for name, lower in _AS_WRITTEN.items()}
+"""The usual spelling of the wanted names, to know most lines at once: what stands before the first ``: ``."""
+_COLON = 0x3A
 _NOT_ENTRIES = {b"version", b"search", b"result", b"ref", b"control", b"matcheddn", b"text"}
 _RANGE = re.compile(rb"range=(\d+)-(\d+|\*)", re.IGNORECASE)
 _MAX_DN = 1 << 16
@@ -70,12 +72,16 @@ def _record(chunk: bytes) -> Iterator[Record | Damage]:
     partial = False
     damages: list[str] = []
     for line in _lines(chunk):
-        name, colon, rest = line.partition(b":")
-        if dn is not None and name in _AS_WRITTEN:  # nearly all that matters, told at once
-            _keep(entry, _AS_WRITTEN[name], _value(rest, name, damages))
-            continue
+        if dn is not None:  # nearly all that matters is told at once
+            name, _, rest = line.partition(b": ")
+            if name in _AS_WRITTEN:
+                encoded = name[-1] == _COLON
+                value = _decoded(rest, name[:-1], damages) if encoded else rest.strip(b" ")
+                _keep(entry, _AS_WRITTEN[name], value)
+                continue
         if not line or line[0] == 0x23:  # a comment
             continue
+        name, colon, rest = line.partition(b":")
         lower, _, options = name.lower().partition(b";")
         if not colon:
             damages.append(f"a line without a colon: {_shown(line)}")
@@ -109,8 +115,10 @@ def _lines(chunk: bytes) -> Iterable[bytes]:
 def _keep(entry: dict[str, list[bytes]], name: str, value: bytes | None) -> None:
     if value is None:
         return
-    values = entry.setdefault(name, [])
-    if len(values) < MAX_VALUES or name == "member":
+    values = entry.get(name)
+    if values is None:
+        entry[name] = [value]
+    elif len(values) < MAX_VALUES or name == "member":
         values.append(value)
 
 
@@ -129,15 +137,20 @@ def _dn(rest: bytes, damages: list[str]) -> str:
 def _value(rest: bytes, name: bytes, damages: list[str]) -> bytes | None:
     """The value after the colon of a line: plain, or base64 after a second colon. URLs are not followed."""
     if rest[:1] == b":":
-        try:
-            return binascii.a2b_base64(rest[1:].strip(), strict_mode=True) if rest[1:].strip() else b""
-        except ValueError:
-            damages.append(f"broken base64 in {_shown(name)}")
-            return None
+        return _decoded(rest[1:], name, damages)
     if rest[:1] == b"<":
         damages.append(f"{_shown(name)} refers to a file, which is not followed")
         return None
     return rest.strip(b" ")
+
+
+def _decoded(text: bytes, name: bytes, damages: list[str]) -> bytes | None:
+    text = text.strip()
+    try:
+        return binascii.a2b_base64(text, strict_mode=True) if text else b""
+    except ValueError:
+        damages.append(f"broken base64 in {_shown(name)}")
+        return None
 
 
 def _is_part(options: bytes) -> bool:

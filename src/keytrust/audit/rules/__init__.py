@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keytrust.audit.model import Finding, InspectedValue, Subject
+from keytrust.audit.model import AccountKind, Finding, InspectedValue, Subject
 from keytrust.audit.rules import accounts, computers, controllers, devices, registration, values
 from keytrust.audit.rules.context import Context, Registered
 
@@ -30,7 +30,11 @@ def _all(
     if not seen:
         return
     yield from values.judge(subject, seen)
-    yield from devices.judge(context, subject, seen, states)
-    yield from computers.judge(subject, seen)
-    yield from accounts.judge(context, subject, seen, states)
-    yield from controllers.judge(context, subject, seen)
+    if subject.kind is AccountKind.COMPUTER:
+        yield from computers.judge(subject, seen)
+    elif subject.kind is AccountKind.USER:
+        if context.devices is not None:
+            yield from devices.judge(context.devices, subject, seen, states)
+        yield from accounts.judge(context, subject, seen, states)
+        if context.vendor is not None:
+            yield from controllers.judge(context.vendor, subject, seen)

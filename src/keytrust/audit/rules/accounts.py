@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Severity, Subject
+from keytrust.audit.model import Code, Finding, InspectedValue, Severity, Subject
 from keytrust.audit.rules.context import DAY, FIDO, NGC, Context, Registered, day, found
 
 _SIGNS_IN = {NGC, FIDO}
@@ -13,9 +13,7 @@ _SIGNS_IN = {NGC, FIDO}
 def judge(
     context: Context, subject: Subject, seen: Sequence[InspectedValue], states: Sequence[Registered]
 ) -> Iterator[Finding]:
-    """Privileged, disabled, expired, unused accounts; stale keys; too many keys."""
-    if subject.kind is not AccountKind.USER:
-        return
+    """Users that are privileged, disabled, expired, unused; stale keys; too many keys."""
     signing = [(value, state) for value, state in zip(seen, states, strict=True) if value.usage in _SIGNS_IN]
     if not signing:
         return

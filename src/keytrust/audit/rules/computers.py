@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Subject
+from keytrust.audit.model import Code, Finding, InspectedValue, Subject
 from keytrust.audit.rules.context import NGC, SOURCE_AD, found
 from keytrust.credential import MaterialKind
 
@@ -19,8 +19,6 @@ MFA_NOT_USED = 2
 
 def judge(subject: Subject, seen: Sequence[InspectedValue]) -> Iterator[Finding]:
     """Keys on a computer that it did not write itself, and more than one."""
-    if subject.kind is not AccountKind.COMPUTER:
-        return
     signing = [value for value in seen if value.usage == NGC]
     for value in signing:
         unlike = _unlike_a_computer(value)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Subject, Vendor
-from keytrust.audit.rules.context import NGC, Context, found
+from keytrust.audit.model import Code, Finding, InspectedValue, Subject, Vendor
+from keytrust.audit.rules.context import NGC, found
 from keytrust.credential import samba_objections, windows_objections
 
 
-def judge(context: Context, subject: Subject, seen: Sequence[InspectedValue]) -> Iterator[Finding]:
-    """Nothing is said when the vendor is not known."""
-    if context.vendor is None or subject.kind is not AccountKind.USER:
-        return
-    reasons = _samba if context.vendor is Vendor.SAMBA else _windows
+def judge(vendor: Vendor, subject: Subject, seen: Sequence[InspectedValue]) -> Iterator[Finding]:
+    """The Windows Hello keys of a user that this vendor's domain controllers ignore."""
+    reasons = _samba if vendor is Vendor.SAMBA else _windows
     for value in seen:
         if value.readable and value.usage == NGC:
             why = "; ".join(reasons(value))

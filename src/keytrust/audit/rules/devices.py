@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keytrust.audit.devices import comparable_owners, owns
-from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Subject
-from keytrust.audit.rules.context import NGC, SOURCE_AD, Context, Registered, found
+from keytrust.audit.devices import Devices, comparable_owners, owns
+from keytrust.audit.model import Code, Finding, InspectedValue, Subject
+from keytrust.audit.rules.context import NGC, SOURCE_AD, Registered, found
 
 ORPHANED = {Code.NO_DEVICE, Code.DEVICE_DISABLED}
 
 
 def judge(
-    context: Context, subject: Subject, seen: Sequence[InspectedValue], states: Sequence[Registered]
+    devices: Devices, subject: Subject, seen: Sequence[InspectedValue], states: Sequence[Registered]
 ) -> Iterator[Finding]:
-    """Only Windows Hello keys of users have a device that can be looked up; without devices nothing is said."""
-    devices = context.devices
-    if devices is None or subject.kind is not AccountKind.USER:
-        return
+    """The keys of a user: only Windows Hello keys have a device that can be looked up."""
     for value, state in zip(seen, states, strict=True):
         if value.usage != NGC or not value.device:
             continue
