@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,20 @@ def test_several_processes_find_what_one_finds(tmp_path: Path, monkeypatch: pyte
     together = audited(path, jobs=3)
     assert alone == together
     assert codes(alone) >= {Code.TOOL_MARK, Code.SHARED_KEY}
+
+
+def killed(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_dies_is_told_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "dump.ldif"
+    path.write_bytes(record("a", value("a", 1)))
+    monkeypatch.setattr(dump, "_SMALL", 0)
+    monkeypatch.setattr(dump, "read_batch", killed)
+    with pytest.raises(AuditError, match="died") as raised:
+        audited(path, jobs=2)
+    assert "--jobs 1" in raised.value.remedy
 
 
 original = dump.pieces
