@@ -16,8 +16,8 @@ from keytrust.lab import tree as inside
 from keytrust.lab.spec import LabSpec
 
 _LEVEL_2016 = 7
-_PATIENCE = 60.0
-_POLL = 0.05
+_PATIENCE = 120.0
+_POLL = 0.1
 _ANSWER = 5.0
 """Seconds that a controller has for one answer before it counts as not serving."""
 
