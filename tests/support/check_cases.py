@@ -22,16 +22,20 @@ from tests.support.recorded import (
     listing,
     pairing,
     pki,
+    policies,
+    policy,
     rights,
     users,
     ways,
 )
 
 from keytrust.cloud.source import CloudUser
+from keytrust.credential import Dialect, KeyCredentialLink, build
 from keytrust.deploy.checks import Verdict
 from keytrust.deploy.checks.account_facts import CloudFacts, Pairing, RegistrationPoint
 from keytrust.deploy.checks.facts import Root, Unread
 from keytrust.deploy.checks.pki_facts import EnrolmentService
+from keytrust.deploy.checks.policy_facts import GroupPolicy
 from keytrust.deploy.checks.world import Facts
 
 PASS, WARN, FAIL, CANNOT_TELL = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.CANNOT_TELL
@@ -59,6 +63,16 @@ def site(capable: int, old: int, **fields: Any) -> Facts:
     return facts(
         *able, *(controller(f"old{number}.corp.example", **OLD) for number in range(old)), users=users(**fields)
     )
+
+
+def told(**computers: int) -> Facts:
+    return facts(policies=policies(policy(**computers)))
+
+
+def with_key(information: bytes) -> Facts:
+    key = build(bytes(283), device_id=None, created=NOW, dialect=Dialect.ENTRA, custom_key_information=information)
+    held = str(KeyCredentialLink.of(key, account().dn)).encode()
+    return facts(users=users(sample=(account(values=(held, b"B:2:00:damaged")),)))
 
 
 def version(text: str) -> Facts:
@@ -124,6 +138,36 @@ CASES: list[Case] = [
     ("upn-domain", facts(pairings=(pairing(account(upn=None)),)), FAIL, "no userPrincipalName"),
     ("upn-domain", facts(pairings=(pairing(upn="a.smith@corp.example"),)), WARN, "all the same"),
     ("upn-domain", facts(pairings=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("policy", facts(), PASS, "turns it on for computers (linked to OU=People,DC=corp,DC=example)"),
+    ("policy", told(usecertificateforonpremauth=1), FAIL, "wants certificates of computers"),
+    ("policy", told(usecloudtrustforonpremauth=1), WARN, "cloud Kerberos trust"),
+    ("policy", told(requiresecuritydevice=0), WARN, "without a hardware security device"),
+    ("policy", told(disablepostlogonprovisioning=1), WARN, "from being asked"),
+    ("policy", told(enabled=0), CANNOT_TELL, "no group policy that can be read turns it on"),
+    ("policy", facts(policies=policies()), CANNOT_TELL, "device management (Intune)"),
+    ("policy", facts(policies=policies(policy(), hidden=2)), CANNOT_TELL, "2 linked group policies"),
+    ("policy", facts(policies=policies(policy(), GroupPolicy("X", ("DC=x",), UNREAD))), CANNOT_TELL, UNREAD.why),
+    ("policy", facts(policies=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("connector-reach", facts(), PASS, "88 (Kerberos), 389 (LDAP)"),
+    ("connector-reach", facts(controller(ports={88: "", 636: "refused"})), FAIL, "port 636 (LDAPS): refused"),
+    (
+        "connector-reach",
+        facts(controller(), controller(listing=listing(read_only=True), ports={389: "refused"})),
+        WARN,
+        "does without",
+    ),
+    ("connector-reach", facts(controller(ports=UNREAD)), CANNOT_TELL, UNREAD.why),
+    ("connector-reach", facts(complete=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("ca-on-dc", facts(), PASS, "ca.corp.example, which is no domain controller"),
+    ("ca-on-dc", facts(pki=pki(services=())), PASS, "no authority"),
+    ("ca-on-dc", facts(pki=pki(services=(replace(SERVICE, host="DC1.corp.example"),))), WARN, "runs on the domain"),
+    ("ca-on-dc", facts(pki=pki(services=(replace(SERVICE, host=""),))), CANNOT_TELL, "where it runs"),
+    ("ca-on-dc", facts(complete=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("ca-on-dc", facts(pki=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("key-second-factor", with_key(b"\1\0"), PASS, "1 keys of a sample"),
+    ("key-second-factor", with_key(b"\1\2"), WARN, "1 of 1 keys were made without a second factor"),
+    ("key-second-factor", facts(), CANNOT_TELL, "says how it was made"),
+    ("key-second-factor", facts(users=UNREAD), CANNOT_TELL, UNREAD.why),
     ("device-registration", facts(), PASS, "azureADName:corp.example"),
     ("device-registration", facts(registration=RegistrationPoint("x", None)), FAIL, "no service connection point"),
     ("device-registration", keywords(), FAIL, "has none"),

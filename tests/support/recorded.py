@@ -27,12 +27,14 @@ from keytrust.deploy.checks.facts import (
     ControllerFacts,
     DomainFacts,
     KdcAnswer,
+    KeyTrial,
     Listing,
     Root,
     Trust,
     Unread,
 )
 from keytrust.deploy.checks.pki_facts import Crl, EnrolmentService, PkiFacts
+from keytrust.deploy.checks.policy_facts import GroupPolicy, PolicyFacts
 from keytrust.deploy.checks.world import Facts
 from keytrust.directory.account import Account
 
@@ -69,6 +71,8 @@ def controller(host: str = "dc1.corp.example", **fields: Any) -> ControllerFacts
         trust=Trust("/etc/keytrust/ca.pem"),
         kdc_tcp=kdc,
         kdc_udp=kdc,
+        kdc_key=KeyTrial(62),
+        ports={88: "", 389: ""},
     )
     return replace(good, **fields)
 
@@ -77,7 +81,7 @@ def dead(host: str = "dc9.corp.example", **fields: Any) -> ControllerFacts:
     """A domain controller that the directory lists and that answers nothing."""
     return controller(
         host,
-        **dict.fromkeys(("root", "ldaps", "starttls", "trust", "kdc_tcp", "kdc_udp"), UNREAD),
+        **dict.fromkeys(("root", "ldaps", "starttls", "trust", "kdc_tcp", "kdc_udp", "kdc_key", "ports"), UNREAD),
         **fields,
     )
 
@@ -99,8 +103,19 @@ def facts(*controllers: ControllerFacts, **fields: Any) -> Facts:
         registration=RegistrationPoint("CN=62a0ff2e", (f"azureADId:{TENANT}", "azureADName:corp.example")),
         cloud=CloudFacts("https://graph.example", ways(), TENANT),
         pairings=(pairing(),),
+        policies=policies(policy()),
     )
     return replace(good, **fields)
+
+
+def policy(name: str = "Hello", **computers: int) -> GroupPolicy:
+    """One as the guide wants it; with ``computers`` otherwise."""
+    values = {"enabled": 1, "requiresecuritydevice": 1} | computers
+    return GroupPolicy(name, ("OU=People,DC=corp,DC=example",), {"computers": values})
+
+
+def policies(*found: GroupPolicy, hidden: int = 0) -> PolicyFacts:
+    return PolicyFacts(found, hidden)
 
 
 def pki(**fields: Any) -> PkiFacts:

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from keytrust.deploy.checks import certificates, kerberos
-from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, Unread
+from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, KeyTrial, Unread
 from keytrust.deploy.checks.model import Check, Result, Verdict, examine
 from keytrust.deploy.checks.world import Facts
 from keytrust.deploy.reading.kdc import ask_tcp
+from keytrust.deploy.reading.key_trial import KeyNobodyHas
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
 from keytrust.directory.replicas import Replica
 from keytrust.explain.model import Link, State, Symptom
@@ -60,8 +61,13 @@ class KdcLook:
             trust=trust(host, self.anchors, SECONDS) if self.anchors else _NOT_ASKED,
             kdc_tcp=answer,
             kdc_udp=_NOT_ASKED,
+            ports=_NOT_ASKED,
+            kdc_key=answer if isinstance(answer, Unread) else self._try_key(host),
         )
         return links_of(facts, datetime.now(UTC))
+
+    def _try_key(self, host: str) -> KeyTrial | Unread:
+        return KeyNobodyHas(self.name, self.realm, SECONDS).try_at(host)
 
 
 def links_of(facts: ControllerFacts, now: datetime) -> tuple[Link, ...]:

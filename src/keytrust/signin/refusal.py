@@ -88,6 +88,7 @@ _BY_KDC_ERROR = {
     23: Refusal.PASSWORD_EXPIRED,
     24: Refusal.PREAUTH_FAILED,
     29: Refusal.KDC_UNREACHABLE,  # KDC_ERR_SVC_UNAVAILABLE
+    31: Refusal.PKINIT_NOT_OFFERED,  # KRB_AP_ERR_BAD_INTEGRITY: a Samba KDC without PKINIT in its configuration
     37: Refusal.CLOCK_SKEW,
     62: Refusal.CLIENT_NOT_TRUSTED,
     63: Refusal.KDC_CERTIFICATE_UNTRUSTED,
@@ -114,6 +115,12 @@ _UNREACHABLE = ("cannot contact any kdc", "cannot find kdc", "cannot resolve net
 _PASSWORD = ("cannot read password", "password for", "password incorrect", "password read interrupted")
 
 
+def refused_with(trace: str) -> int | None:
+    """The last error code by which the KDC refused; None when it did not."""
+    codes = [int(code) + _BASE for code in _FROM_KDC.findall(trace)]
+    return next((code for code in reversed(codes) if code not in _ORDINARY), None)
+
+
 def diagnose(said: str, trace: str) -> Refusal:
     """Why kinit failed.
 
@@ -121,10 +128,9 @@ def diagnose(said: str, trace: str) -> Refusal:
         said: What it wrote, in the C locale.
         trace: Its ``KRB5_TRACE``.
     """
-    codes = [int(code) + _BASE for code in _FROM_KDC.findall(trace)]
-    refused = [code for code in codes if code not in _ORDINARY]
-    if refused:
-        return _BY_KDC_ERROR.get(refused[-1], Refusal.OTHER)
+    code = refused_with(trace)
+    if code is not None:
+        return _BY_KDC_ERROR.get(code, Refusal.OTHER)
     words = f"{said}\n{trace}".lower()
     if any(sign in words for sign in _UNREACHABLE):
         return Refusal.KDC_UNREACHABLE

@@ -104,28 +104,6 @@ def test_both_sides_of_a_user_are_held_against_each_other(site: Site, make_user:
     assert {each["verdict"] for each in seen.values()} <= {"pass", "warn", "fail"}
 
 
-def test_a_connector_account_with_more_than_it_needs_fails_for_that(breakable: Site) -> None:
-    lab = breakable.lab
-    admins = f"CN=Domain Admins,CN=Users,{lab.spec.base_dn}"
-    dn = breakable.account(lab.spec.connector).dn
-    lab.apply_ldif(f"dn: {admins}\nchangetype: modify\nadd: member\nmember: {dn}\n")
-    try:
-        code, checks = doctor(breakable, "--only", "connector-privilege")
-    finally:
-        lab.apply_ldif(f"dn: {admins}\nchangetype: modify\ndelete: member\nmember: {dn}\n")
-    assert code == 2
-    assert "Domain Admins" in checks["connector-privilege"]["evidence"][0]["seen"]
-
-    weakened = "dn: {}\nchangetype: modify\nreplace: userAccountControl\nuserAccountControl: {}\n"
-    lab.apply_ldif(weakened.format(dn, 0x200 | 0x10000 | 0x80000))
-    try:
-        code, checks = doctor(breakable, "--only", "connector-flags")
-    finally:
-        lab.apply_ldif(weakened.format(dn, 0x200 | 0x10000))
-    assert code == 2
-    assert "delegation" in checks["connector-flags"]["evidence"][0]["seen"]
-
-
 def test_a_group_to_roll_out_to_and_the_service_connection_point_are_seen(breakable: Site) -> None:
     lab = breakable.lab
     _, before = doctor(breakable, "--only", "rollout-group", "--only", "device-registration")
@@ -140,22 +118,6 @@ def test_a_group_to_roll_out_to_and_the_service_connection_point_are_seen(breaka
     finally:
         lab.apply_ldif(f"dn: {group}\nchangetype: delete\n")
     assert after["rollout-group"]["verdict"] == "pass"
-
-
-def test_a_connector_account_without_its_right_fails_on_the_users_it_cannot_write(breakable: Site) -> None:
-    lab = breakable.lab
-    lab.add_users([LabUser(sam="u-doctor")])
-    group = f"CN=Key Admins,CN=Users,{lab.spec.base_dn}"
-    dn = breakable.account(lab.spec.connector).dn
-    lab.apply_ldif(f"dn: {group}\nchangetype: modify\ndelete: member\nmember: {dn}\n")
-    try:
-        code, without = doctor(breakable, "--only", "connector-rights")
-    finally:
-        lab.apply_ldif(f"dn: {group}\nchangetype: modify\nadd: member\nmember: {dn}\n")
-    assert code == 2
-    assert any("may not write" in each["seen"] for each in without["connector-rights"]["evidence"])
-    _, restored = doctor(breakable, "--only", "connector-rights")
-    assert not any(each["verdict"] == "fail" for each in restored["connector-rights"]["evidence"])
 
 
 def test_several_domains_are_each_held_against_the_checks(site: Site) -> None:

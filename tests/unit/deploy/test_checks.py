@@ -8,11 +8,12 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.support import recorded
+from tests.support.breakages import BREAKAGES, RECORDED_ONLY
 from tests.support.check_cases import CASES as MORE
 from tests.support.recorded import UNREAD, certificate, controller, dead, domain, facts, judged, listing, said
 
 from keytrust.deploy.checks import CHECKS, Verdict, examine
-from keytrust.deploy.checks.facts import KdcAnswer, Root, Trust, Unread
+from keytrust.deploy.checks.facts import KdcAnswer, KeyTrial, Root, Trust, Unread
 from keytrust.deploy.checks.world import Facts
 
 PASS, WARN, FAIL, CANNOT_TELL = Verdict.PASS, Verdict.WARN, Verdict.FAIL, Verdict.CANNOT_TELL
@@ -87,7 +88,12 @@ CASES: list[tuple[str, Facts, Verdict, str]] = [
     ("kdc-answers", facts(controller(kdc_tcp=UNREAD, kdc_udp=UNREAD)), FAIL, UNREAD.why),
     ("kdc-answers", facts(controller(kdc_tcp=UNREAD)), FAIL, "answers over UDP"),
     ("kdc-answers", facts(controller(kdc_udp=UNREAD)), WARN, "answers over TCP"),
-    ("pkinit-offered", facts(), PASS, "PA-PK-AS-REQ"),
+    ("pkinit-offered", facts(), PASS, "PA-PK-AS-REQ, and refuses a key that nobody has (error 62)"),
+    ("pkinit-offered", facts(controller(kdc_key=KeyTrial(31))), FAIL, "not set up for it"),
+    ("pkinit-offered", facts(controller(kdc_key=KeyTrial(16))), FAIL, "no certificate that is fit"),
+    ("pkinit-offered", facts(controller(kdc_key=KeyTrial(None))), FAIL, "gave a ticket"),
+    ("pkinit-offered", facts(controller(kdc_key=KeyTrial(18))), CANNOT_TELL, "disabled or locked (error 18)"),
+    ("pkinit-offered", facts(controller(kdc_key=UNREAD)), CANNOT_TELL, UNREAD.why),
     ("pkinit-offered", kdc(25, 2, 19), FAIL, "types 2, 19"),
     ("pkinit-offered", kdc(25), FAIL, "types none"),
     ("pkinit-offered", facts(dead()), CANNOT_TELL, UNREAD.why),
@@ -172,3 +178,11 @@ def test_ids_are_stable_names_and_unique() -> None:
     ids = [check.id for check in CHECKS]
     assert len(ids) == len(set(ids))
     assert all(check.fix and check.why and check.title for check in CHECKS)
+
+
+def test_every_check_is_seen_to_fail_on_a_real_domain_or_it_is_said_why_not() -> None:
+    on_a_lab = {name for broken in BREAKAGES for name in broken.found}
+    assert on_a_lab.isdisjoint(RECORDED_ONLY)
+    assert on_a_lab | set(RECORDED_ONLY) == {check.id for check in CHECKS}
+    recorded_to_fail = {check for check, _, verdict, _ in (*CASES, *MORE) if verdict in (FAIL, WARN)}
+    assert recorded_to_fail == {check.id for check in CHECKS}

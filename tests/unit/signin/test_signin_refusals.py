@@ -36,6 +36,7 @@ def ca(tmp_path: Path) -> Path:
         (18, Refusal.CLIENT_REVOKED),
         (23, Refusal.PASSWORD_EXPIRED),
         (24, Refusal.PREAUTH_FAILED),
+        (31, Refusal.PKINIT_NOT_OFFERED),
         (37, Refusal.CLOCK_SKEW),
         (60, Refusal.OTHER),
         (62, Refusal.CLIENT_NOT_TRUSTED),

@@ -69,6 +69,27 @@ def superseded(facts: Facts) -> Iterator[Observation]:
             yield passed(f"issues {len(service.templates)} templates, none of the old ones", service.name)
 
 
+def on_a_controller(facts: Facts) -> Iterator[Observation]:
+    """Whether an authority runs on a domain controller."""
+    pki = facts.pki
+    if isinstance(pki, Unread):
+        yield cannot_tell(pki)
+        return
+    if facts.complete is not None:
+        yield cannot_tell(facts.complete)
+    controllers = {controller.host.lower() for controller in facts.controllers}
+    for service in pki.services:
+        host = service.host.lower().rstrip(".")
+        if host in controllers:
+            yield warning(f"runs on the domain controller {host}", service.name)
+        elif not host:
+            yield cannot_tell("does not say where it runs", service.name)
+        elif facts.complete is None:
+            yield passed(f"runs on {host}, which is no domain controller of this domain", service.name)
+    if not pki.services and facts.complete is None:
+        yield passed("no authority of Active Directory Certificate Services is published")
+
+
 def template(facts: Facts) -> Iterator[Observation]:
     """From which template each Windows domain controller's certificate is."""
     for controller in facts.controllers:
@@ -158,6 +179,15 @@ CHECKS = (
         "A domain controller that enrols one of them gets a certificate without KDC authentication.",
         "Supersede them by the new template and delete them from Certificate Templates of the authority",
         superseded,
+    ),
+    Check(
+        "ca-on-dc",
+        Section.BASELINE,
+        "No certification authority runs on a domain controller",
+        "The guide advises against it: whoever administers the one has the other, and neither can be moved, restored "
+        "or retired without the other.",
+        "Move the authority to a server of its own (Microsoft's guide to migrating AD CS), or accept this",
+        on_a_controller,
     ),
     Check(
         "dc-certificate-template",

@@ -14,7 +14,10 @@ from keytrust.deploy.checks import (
     kerberos,
     levels,
     names,
+    policy,
+    reach,
     rollout,
+    second_factor,
 )
 from keytrust.deploy.checks.model import Check, Section
 from keytrust.errors import ConfigError
@@ -26,13 +29,16 @@ CHECKS: tuple[Check, ...] = tuple(
         (
             *levels.CHECKS,
             *controllers.CHECKS,
+            *reach.CHECKS,
             *kerberos.CHECKS,
+            *second_factor.CHECKS,
             *names.CHECKS,
             *cloud.CHECKS,
             *rollout.CHECKS,
             *connector.CHECKS,
             *certificates.CHECKS,
             *authorities.CHECKS,
+            *policy.CHECKS,
             *adequate.CHECKS,
         ),
         key=lambda check: _ORDER[check.section],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -97,6 +98,17 @@ class KdcAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyTrial:
+    """What a KDC said to a sign-in with a key that nobody has registered.
+
+    Attributes:
+        code: Error code of its KRB-ERROR; None when it gave a ticket.
+    """
+
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Trust:
     """Whether a TLS client that verifies accepts a domain controller's certificate.
 
@@ -122,6 +134,8 @@ class ControllerFacts:
         trust: Whether its certificate is accepted.
         kdc_tcp: Its KDC's answer over TCP.
         kdc_udp: The same over UDP.
+        kdc_key: What its KDC said to a key that nobody has.
+        ports: For each TCP port that the configuration needs: why no connection was had, or nothing when one was.
     """
 
     host: str
@@ -132,6 +146,8 @@ class ControllerFacts:
     trust: Trust | Unread
     kdc_tcp: KdcAnswer | Unread
     kdc_udp: KdcAnswer | Unread
+    kdc_key: KeyTrial | Unread
+    ports: Mapping[int, str] | Unread
 
     @property
     def site(self) -> str:

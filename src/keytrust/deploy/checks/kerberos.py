@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, Unread
+from keytrust.deploy.checks.facts import ControllerFacts, KdcAnswer, KeyTrial, Unread
 from keytrust.deploy.checks.model import Check, Observation, Section, cannot_tell, failed, passed, warning
 from keytrust.deploy.checks.world import Facts
 
 PA_PK_AS_REQ = 16
 PREAUTH_REQUIRED = 25
+_JUDGED_THE_KEY = frozenset({62, 64, 66, 70, 71, 72, 75, 77})
+"""Codes by which a KDC says that it does PKINIT and that this key, or its certificate, is not good enough (RFC 4556
+section 3.2.3, [MS-PKCA] 3.1.5.1)."""
+_NO_PKINIT = {
+    16: "it has no certificate that is fit for it (KDC_ERR_PADATA_TYPE_NOSUPP)",
+    31: "its KDC is not set up for it, or cannot read its certificate",  # Samba 4.24, seen
+}
 _CODES = {
     6: "the realm does not know the account that was asked for",
     14: "it supports none of the encryption types that were asked for",
@@ -41,7 +48,11 @@ def kdc_answers(facts: Facts) -> Iterator[Observation]:
 
 
 def pkinit_offered(facts: Facts) -> Iterator[Observation]:
-    """Whether each KDC that can do key trust offers pre-authentication by public key."""
+    """Whether each KDC offers pre-authentication by public key, and then really looks at a key.
+
+    The offer alone says little: Samba makes it without any configuration for PKINIT (seen on 4.24), and Windows without
+    a usable certificate.
+    """
     for controller in facts.controllers:
         answers = [answer for answer in (controller.kdc_tcp, controller.kdc_udp) if isinstance(answer, KdcAnswer)]
         if not answers:
@@ -63,8 +74,25 @@ def _offers(answer: KdcAnswer, controller: ControllerFacts) -> Observation:
         return cannot_tell(f"{reason} (error {answer.code})", controller.host)
     types = ", ".join(map(str, sorted(answer.offered))) or "none"
     if PA_PK_AS_REQ in answer.offered:
-        return passed(f"offers PA-PK-AS-REQ (types {types})", controller.host)
+        return _looks_at_keys(controller)
     return failed(f"does not offer PA-PK-AS-REQ (types {types})", controller.host)
+
+
+def _looks_at_keys(controller: ControllerFacts) -> Observation:
+    match controller.kdc_key:
+        case Unread(why):
+            return cannot_tell(f"it offers PKINIT; a key could not be tried: {why}", controller.host)
+        case KeyTrial(None):
+            return failed("it gave a ticket for a key that nobody has registered", controller.host)
+        case KeyTrial(code) if code in _JUDGED_THE_KEY:
+            return passed(f"offers PA-PK-AS-REQ, and refuses a key that nobody has (error {code})", controller.host)
+        case KeyTrial(code) if code in _NO_PKINIT:
+            return failed(f"offers PKINIT and cannot do it: {_NO_PKINIT[code]} (error {code})", controller.host)
+        case KeyTrial(code):
+            reason = _CODES.get(code or 0, "it refused")
+            return cannot_tell(
+                f"it offers PKINIT, and said to a key that nobody has: {reason} (error {code})", controller.host
+            )
 
 
 def clock(facts: Facts) -> Iterator[Observation]:
@@ -119,9 +147,9 @@ CHECKS: Iterable[Check] = (
     Check(
         "pkinit-offered",
         Section.SIGN_IN,
-        "Every KDC offers sign-in by public key (PKINIT)",
-        "A key signs in by PKINIT and by nothing else. Windows offers it as soon as it can do key trust, even without "
-        "a usable certificate: see the checks dc-certificate-….",
+        "Every KDC does sign-in by public key (PKINIT)",
+        "A key signs in by PKINIT and by nothing else. Each is tried with a key made for the purpose, which it has to "
+        "refuse as unknown: many offer PKINIT without being set up for it.",
         "Give the KDC a certificate: keytrust setup pki on Samba; autoenrolment of Kerberos Authentication on Windows",
         pkinit_offered,
     ),

@@ -16,6 +16,7 @@ from keytrust.deploy.checks.account_facts import (
 )
 from keytrust.deploy.checks.facts import ControllerFacts, DomainFacts, Unread
 from keytrust.deploy.checks.pki_facts import Crl, PkiFacts
+from keytrust.deploy.checks.policy_facts import PolicyFacts
 
 NOT_READ = Unread("it was not read")
 
@@ -38,6 +39,7 @@ class Facts:
         users: The domain's users.
         registration: The service connection point of device registration.
         cloud: The place where keys are registered.
+        policies: The group policies.
         pairings: The sample of accounts with the cloud's users for each.
     """
 
@@ -54,4 +56,5 @@ class Facts:
     users: UserFacts | Unread = NOT_READ
     registration: RegistrationPoint | Unread = NOT_READ
     cloud: CloudFacts | Unread = NOT_READ
+    policies: PolicyFacts | Unread = NOT_READ
     pairings: tuple[Pairing, ...] | Unread = NOT_READ

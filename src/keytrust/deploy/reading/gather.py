@@ -16,7 +16,9 @@ from keytrust.deploy.reading.cloud import read_cloud, read_pairings
 from keytrust.deploy.reading.crl import read_crls
 from keytrust.deploy.reading.dns import SERVICES, service_hosts
 from keytrust.deploy.reading.kdc import ask_tcp, ask_udp
+from keytrust.deploy.reading.key_trial import KeyNobodyHas
 from keytrust.deploy.reading.pace import Pace
+from keytrust.deploy.reading.ports import connections, needed_ports
 from keytrust.deploy.reading.rootdse import read_root
 from keytrust.deploy.reading.signed_in import read_directory
 from keytrust.deploy.reading.tls import Port, shown_certificate, trust
@@ -65,6 +67,9 @@ def gather(
     for host in hosts:
         _send(errands, host, anchors, pace.answer)
         _send_kerberos(errands, host, name or "krbtgt", found.realm or realm.upper(), pace.answer)
+    for host in hosts:
+        _send_ports(errands, host.lower(), directory, pace.answer)
+    _send_keys(errands, hosts, name or "krbtgt", found.realm or realm.upper(), pace.answer)
     for service in SERVICES if domain_name and hosts else ():
         _send_dns(errands, service, domain_name or "", hosts[0], pace.answer)
     answers = errands.collect(deadline - pace.answer)
@@ -86,6 +91,7 @@ def gather(
         overgrant=found.overgrant,
         users=users,
         registration=found.registration,
+        policies=found.policies,
         cloud=answers.get(("cloud", "ways"), none),
         pairings=answers.get(
             ("cloud", "pairings"), users if isinstance(users, Unread) and not isinstance(source, Unread) else none
@@ -111,11 +117,26 @@ def _send_kerberos(errands: Errands[tuple[str, str], Any], host: str, name: str,
     errands.send((host, "kdc_udp"), lambda: ask_udp(host, name, realm, timeout))
 
 
+def _send_ports(
+    errands: Errands[tuple[str, str], Any], host: str, directory: DirectorySettings, timeout: float
+) -> None:
+    errands.send((host, "ports"), lambda: connections(host, needed_ports(directory), timeout))
+
+
+def _send_keys(
+    errands: Errands[tuple[str, str], Any], hosts: Iterable[str], name: str, realm: str, timeout: float
+) -> None:
+    # Last, since each takes a program of its own: what is asked by a socket shall not wait for them.
+    stranger = KeyNobodyHas(name, realm, timeout)
+    for host in hosts:
+        errands.send((host, "kdc_key"), lambda host=host: stranger.try_at(host))  # type: ignore[misc]
+
+
 def _controllers(
     hosts: Iterable[str], listings: Mapping[str, Listing] | Unread, answers: Mapping[tuple[str, str], Any], pace: Pace
 ) -> Iterable[ControllerFacts]:
     late = _late(pace)
-    parts = ("root", "ldaps", "starttls", "trust", "kdc_tcp", "kdc_udp")
+    parts = ("root", "ldaps", "starttls", "trust", "kdc_tcp", "kdc_udp", "kdc_key", "ports")
     for host in hosts:
         listing: Listing | Unread = (
             listings

@@ -9,10 +9,12 @@ from typing import TypeVar
 from keytrust.deploy.checks.account_facts import ConnectorFacts, RegistrationPoint, RightsFacts, UserFacts
 from keytrust.deploy.checks.facts import DomainFacts, Listing, Unread
 from keytrust.deploy.checks.pki_facts import PkiFacts
+from keytrust.deploy.checks.policy_facts import PolicyFacts
 from keytrust.deploy.reading.accounts import read_connector, read_registration, read_users
 from keytrust.deploy.reading.directory import read_domain, read_listings
 from keytrust.deploy.reading.pace import Pace
 from keytrust.deploy.reading.pki import read_pki
+from keytrust.deploy.reading.policies import read_policies
 from keytrust.deploy.reading.rights import read_overgrant, read_rights
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
@@ -35,6 +37,7 @@ class DirectoryFacts:
         overgrant: Whether Enterprise Key Admins have full control of the domain.
         users: The domain's users.
         registration: The service connection point.
+        policies: The group policies.
     """
 
     realm: str
@@ -46,6 +49,7 @@ class DirectoryFacts:
     overgrant: bool | Unread
     users: UserFacts | Unread
     registration: RegistrationPoint | Unread
+    policies: PolicyFacts | Unread
 
 
 def read_directory(settings: DirectorySettings, pace: Pace) -> DirectoryFacts:
@@ -65,10 +69,11 @@ def read_directory(settings: DirectorySettings, pace: Pace) -> DirectoryFacts:
                 _part(lambda: read_overgrant(domain)),
                 users,
                 _part(lambda: read_registration(session, own.configuration)),
+                _part(lambda: read_policies(session, own, bounded, pace.answer)),
             )
     except KeytrustError as error:
         why = _unread(error)
-        return DirectoryFacts("", why, why, why, why, why, why, why, why)
+        return DirectoryFacts("", why, why, why, why, why, why, why, why, why)
 
 
 def _part(read: Callable[[], Part]) -> Part | Unread:
