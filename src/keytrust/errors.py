@@ -27,6 +27,12 @@ class KeytrustError(Exception):
     def __str__(self) -> str:
         return self.message
 
+    @property
+    def told(self) -> str:
+        """What happened and what to do, as sentences on one line: for a log, which shows nothing else of it."""
+        parts = (self.message.strip(), self.remedy.strip()[:1].upper() + self.remedy.strip()[1:])
+        return " ".join(part if part.endswith((".", "!", "?")) else f"{part}." for part in parts if part)
+
 
 class ConfigError(KeytrustError):
     """The configuration is missing, unreadable or contradicts itself."""

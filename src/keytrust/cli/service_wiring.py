@@ -44,7 +44,8 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
     """
     cloud = settings.need_cloud()
     stop = threading.Event()
-    source = key_source(cloud, RetryPolicy(sleep=partial(_wait, stop)))
+    # A feed comes back by itself, so it is soon told that it fails instead of trying for minutes.
+    source = key_source(cloud, RetryPolicy(attempts=3, total=120.0, sleep=partial(_wait, stop)))
     if not isinstance(source, GraphSource):
         raise ConfigError(
             "keytrust run follows changes, and an exported file tells none.",

@@ -13,6 +13,7 @@ from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.settings import CloudKind, CloudSettings
 from keytrust.cloud.source import KeySource
 from keytrust.cloud.tokens import TokenFile
+from keytrust.cloud.transport import Limits
 from keytrust.config import Settings
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
@@ -31,14 +32,19 @@ def key_source(cloud: CloudSettings, retry: RetryPolicy | None = None) -> KeySou
     if cloud.kind is CloudKind.FILE:
         assert cloud.path is not None  # noqa: S101 - the settings have checked
         return FileSource(cloud.path)
-    times = cloud.creation_times
+    times, limits = cloud.creation_times, Limits(silence=cloud.timeout)
     if cloud.kind is CloudKind.GRAPH:
         return GraphSource(
-            cloud.root, application_tokens(cloud), ca_file=cloud.ca_file, creation_times=times, retry=retry
+            cloud.root,
+            application_tokens(cloud),
+            ca_file=cloud.ca_file,
+            creation_times=times,
+            retry=retry,
+            limits=limits,
         )
     assert cloud.url is not None  # noqa: S101
     assert cloud.token_file is not None  # noqa: S101
-    return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file, retry=retry)
+    return GraphSource(cloud.url, TokenFile(cloud.token_file), ca_file=cloud.ca_file, retry=retry, limits=limits)
 
 
 @contextmanager

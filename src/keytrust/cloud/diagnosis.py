@@ -6,12 +6,14 @@ import errno
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 
 import httpx
 
 from keytrust.cloud import strict_json
 from keytrust.cloud.origin import shown
+from keytrust.cloud.retry import parse_retry_after
 from keytrust.errors import CloudError
 
 NOT_DONE = "the cloud was not read completely; nothing may be removed on the strength of this read"
@@ -39,13 +41,25 @@ class RefusedError(CloudError):
         status: The status.
         code: The service's own error code; empty if it gave none.
         location: Its ``Location`` header.
+        retry_after: For how many seconds it asked not to be asked again; None if it did not.
     """
 
-    def __init__(self, message: str, status: int, code: str, location: str | None, *, remedy: str, detail: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        code: str,
+        location: str | None,
+        retry_after: float | None = None,
+        *,
+        remedy: str,
+        detail: str,
+    ) -> None:
         super().__init__(message, not_done=NOT_DONE, remedy=remedy, detail=detail)
         self.status = status
         self.code = code
         self.location = location
+        self.retry_after = retry_after
 
 
 def refused(url: httpx.URL, response: httpx.Response, body: bytes) -> RefusedError:
@@ -64,7 +78,15 @@ def refused(url: httpx.URL, response: httpx.Response, body: bytes) -> RefusedErr
         remedy = _REMEDIES.get(status, "read again later; if it keeps happening, give the request id to the service")
         what = f"answered {status} {response.reason_phrase}".rstrip()
     location = response.headers.get("location")
-    return RefusedError(f"{shown(url)} {what}", status, code, location, remedy=remedy, detail="; ".join(details))
+    return RefusedError(
+        f"{shown(url)} {what}",
+        status,
+        code,
+        location,
+        parse_retry_after(response.headers.get("retry-after"), time.time()),
+        remedy=remedy,
+        detail="; ".join(details),
+    )
 
 
 def unusable(url: httpx.URL, what: str, detail: str = "") -> CloudError:

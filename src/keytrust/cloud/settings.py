@@ -85,6 +85,7 @@ class CloudSettings(BaseModel):
         token_file: A file with a bearer token, for the kind ``registry``.
         ca_file: The only certificate authorities to trust, for the service and for who issues its tokens; by default
             the system's.
+        timeout: Seconds without a byte from the service after which it is asked anew.
         path: The file, for the kind ``file``.
         credential: How the application proves who it is; by default told from what else is given.
         tenant_id: The tenant, by id or domain name. Not needed for identities that the platform hands out.
@@ -105,6 +106,7 @@ class CloudSettings(BaseModel):
     url: str | None = None
     token_file: Path | None = None
     ca_file: Path | None = None
+    timeout: float = Field(default=30.0, gt=0, le=600)
     path: Path | None = None
     credential: CredentialKind | None = None
     tenant_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.-]{1,253}$")

@@ -28,6 +28,7 @@ class Limits:
     Attributes:
         page_bytes: One answer, decompressed.
         page_seconds: The time for one answer to arrive, however slowly it drips.
+        silence: The time without a byte after which a connection counts as dead.
         pages: The number of pages of one read.
         idle_pages: Pages in a row that bring no new user (empty and replayed pages are legal, endless ones are not).
         total_bytes: All pages of one read, which are kept in a temporary file.
@@ -36,6 +37,7 @@ class Limits:
 
     page_bytes: int = 64 * 2**20
     page_seconds: float = 300.0
+    silence: float = 30.0
     pages: int = 100_000
     idle_pages: int = 100
     total_bytes: int = 32 * 2**30
@@ -89,7 +91,7 @@ class Transport:
         self._pressure: str | None = None
         self._client = httpx.Client(
             verify=tls_context(ca_file) if root.scheme == "https" else False,
-            timeout=httpx.Timeout(min(60.0, limits.page_seconds), connect=15.0),
+            timeout=httpx.Timeout(min(limits.silence, limits.page_seconds), connect=min(15.0, limits.silence)),
             follow_redirects=False,
             trust_env=not is_loopback(root.host),  # a proxy must not come between us and this very host
             headers={"Accept": "application/json", "User-Agent": "keytrust"},

@@ -120,7 +120,7 @@ class Outcomes:
 
     def set_aside(self, entry: Entry, error: Exception) -> None:
         """Set an account aside that could not even be planned."""
-        why = error.message if isinstance(error, KeytrustError) else f"internal fault: {type(error).__name__}: {error}"
+        why = error.told if isinstance(error, KeytrustError) else f"internal fault: {type(error).__name__}: {error}"
         now = self._now()
         with self._duty.writing() as connection:
             again = self._duty.worklist.set_aside(connection, entry, "", why, now)
@@ -150,7 +150,7 @@ class Outcomes:
         return seen.new_values
 
     def _tell_set_aside(self, name: str, why: str, attempts: int, pause: float) -> None:
-        sentence = f"{name}: {why}; tried again in {pause:.0f} s."
+        sentence = f"{name}: {why.rstrip('.')}; tried again in {pause:.0f} s."
         self._duty.tell(EventKind.SET_ASIDE, sentence, attempts=attempts, again=round(pause, 1))
 
     def _tell_written(self, report: RunReport, entries: Mapping[bytes, Entry], users: Sequence[CloudUser]) -> None:

@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from keytrust.cloud.diagnosis import RefusedError
 from keytrust.errors import KeytrustError
 from keytrust.log import logger
+
+_LONGEST_WISH = 3600.0
+"""A service that asks not to be asked for longer than this, seconds, is asked all the same."""
 
 
 @dataclass(slots=True)
@@ -18,7 +22,7 @@ class Health:
 
     Attributes:
         failures: Faults in a row; 0 when the last time went well.
-        fault: The last fault's sentence; empty when the last time went well.
+        fault: The last fault, and what to do about it; empty when the last time went well.
         last_good: When it last went well, by the monotonic clock.
         beat: When it last did anything, by the monotonic clock: for a watchdog.
     """
@@ -57,6 +61,7 @@ class Repeating:
         self._stop = stop
         self._on_change = on_change
         self._woken = threading.Event()
+        self._not_before = 0.0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -64,7 +69,7 @@ class Repeating:
         self._thread.start()
 
     def wake(self) -> None:
-        """Do it now; during a pause after a fault too."""
+        """Do it now; during a pause after a fault too, unless a service asked for that pause."""
         self._woken.set()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -77,6 +82,7 @@ class Repeating:
         while not self._stop.is_set():
             self._woken.wait(self._once())
             self._woken.clear()
+            self._stop.wait(self._not_before - time.monotonic())
 
     def _once(self) -> float:
         health = self.health
@@ -87,11 +93,15 @@ class Repeating:
             if self._stop.is_set():
                 return 0.0
             health.failures += 1
-            health.fault = error.message if isinstance(error, KeytrustError) else f"{type(error).__name__}: {error}"
+            health.fault = error.told if isinstance(error, KeytrustError) else f"{type(error).__name__}: {error}."
             if not isinstance(error, KeytrustError):
                 logger().error("internal fault", thread=self._thread.name, exc_info=error)
             pause = min(self._longest, max(self._every, 0.25) * 2.0 ** min(health.failures, 20))
             pause *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+            if isinstance(error, RefusedError) and error.retry_after is not None:
+                wish = min(error.retry_after, _LONGEST_WISH)
+                self._not_before = time.monotonic() + wish
+                pause += wish
             self._on_change(health, pause)
             return pause
         finally:

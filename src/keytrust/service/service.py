@@ -116,7 +116,7 @@ class Service:
                 failures = 0
             except KeytrustError as error:
                 failures += 1
-                self._tell_failed(label, error.message, failures)
+                self._tell_failed(label, error.told, failures)
             except Exception as error:  # this domain's trouble must not become the others'
                 failures += 1
                 logger().error("internal fault", domain=label, exc_info=error)
