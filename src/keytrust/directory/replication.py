@@ -1,16 +1,22 @@
 """Where and when a linked value was written, as a domain controller's replication metadata tells it. Pure.
 
 ``msDS-ReplValueMetaData`` is constructed on Windows domain controllers: one XML document for each linked value, present
-or deleted (DS_REPL_VALUE_META_DATA, [MS-ADTS] 3.1.1.4.5.18, [MS-DRSR] 4.1.13.1.9). Samba has no such attribute.
+or deleted. Its fields are those of DS_REPL_VALUE_META_DATA_2 ([MS-DRSR] 4.1.13.1.25): for this attribute ``pbData`` is
+the binary part of the value. Samba 4.24 has the attribute in its schema and answers nothing when asked for it.
+
+The documents are not always XML: names stand in them as they are, so that an ampersand or a control character in a DN
+makes an XML parser refuse the whole (published readers of the attribute replace them before they parse). They are
+therefore read as the plain text that they are. A DN cannot forge a field: angle brackets in it have a backslash before
+them (RFC 4514 section 2.4).
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from xml.etree import ElementTree
 
 VALUE_METADATA = "msDS-ReplValueMetaData"
 """The attribute to ask for; it may come in a range."""
@@ -19,6 +25,9 @@ _MAX_BYTES = 1 << 20
 _MAX_DOCUMENTS = 5000
 _KEY_LINK = "msds-keycredentiallink"
 _NEVER = "1601-01-01"
+_FIELDS = "pszAttributeName", "pbData", "ftimeDeleted", "ftimeLastOriginatingChange", "pszLastOriginatingDsaDN"
+_NTDS_SETTINGS = re.compile(r"CN=NTDS Settings(?:\\0ADEL:[^,]*)?,CN=([^,\\]+)", re.IGNORECASE)
+"""The DN of a domain controller, which has been demoted since if it says DEL ([MS-ADTS] 3.1.1.5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +56,13 @@ def origin_of(documents: Iterable[bytes], binary: bytes) -> Origin | None:
         if number >= _MAX_DOCUMENTS:
             break
         fields = _fields(document)
-        if fields.get("pszAttributeName", "").lower() != _KEY_LINK:
+        if fields["pszAttributeName"].lower() != _KEY_LINK:
             continue
-        if not fields.get("ftimeDeleted", _NEVER).startswith(_NEVER):
+        if fields["ftimeDeleted"] and not fields["ftimeDeleted"].startswith(_NEVER):
             continue
-        exact = _binary(fields.get("pbData", "")) == binary
-        origin = Origin(_controller(fields.get("pszLastOriginatingDsaDN", "")), _time(fields), exact)
+        exact = binary in _binaries(fields["pbData"])
+        at = _time(fields["ftimeLastOriginatingChange"])
+        origin = Origin(_controller(fields["pszLastOriginatingDsaDN"]), at, exact)
         if exact:
             return origin
         found.append(origin)
@@ -61,35 +71,34 @@ def origin_of(documents: Iterable[bytes], binary: bytes) -> Origin | None:
 
 
 def _fields(document: bytes) -> dict[str, str]:
-    # No declarations: the documents have none, and entities are how XML is made to grow.
-    if len(document) > _MAX_BYTES or b"<!" in document:
-        return {}
-    try:
-        root = ElementTree.fromstring(document.rstrip(b"\0 \r\n").decode("utf-8"))  # noqa: S314 - see above
-    except (ElementTree.ParseError, ValueError):
-        return {}
-    return {child.tag: (child.text or "").strip() for child in root}
+    text = document.decode("utf-8", "replace") if len(document) <= _MAX_BYTES else ""
+    return {name: _between(text, f"<{name}>", f"</{name}>") for name in _FIELDS}
 
 
-def _binary(text: str) -> bytes:
+def _between(text: str, begin: str, end: str) -> str:
+    """What stands between the first of each; empty when it does not."""
+    return text.partition(begin)[2].partition(end)[0].strip() if end in text else ""
+
+
+def _binaries(text: str) -> Iterator[bytes]:
+    """What the text may stand for: no document says whether it is in hex or in base64."""
     digits = "".join(text.split())
     for decode in (binascii.unhexlify, binascii.a2b_base64):
         try:
-            return decode(digits)
+            yield decode(digits)
         except ValueError:
             continue
-    return b""
 
 
 def _controller(dn: str) -> str:
     """``DC1`` of ``CN=NTDS Settings,CN=DC1,CN=Servers,…``."""
-    parts = dn.split(",")
-    return parts[1].partition("=")[2] if len(parts) > 1 and parts[0].upper() == "CN=NTDS SETTINGS" else dn[:200]
+    match = _NTDS_SETTINGS.match(dn)
+    return match[1] if match else dn[:200]
 
 
-def _time(fields: dict[str, str]) -> datetime | None:
+def _time(text: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(fields.get("ftimeLastOriginatingChange", "").replace("Z", "+00:00"))
+        at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         return None
     return at if at.tzinfo is not None and at.year > 1601 else None

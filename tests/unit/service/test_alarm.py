@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -191,12 +192,55 @@ class TestReplicationMetadata:
             b"\xff" * 50,
             b"<a>" * 100_000,
             b'<!DOCTYPE x [<!ENTITY a "b">]><DS_REPL_VALUE_META_DATA>&a;</DS_REPL_VALUE_META_DATA>',
+            b'<!DOCTYPE x [<!ENTITY a "msDS-KeyCredentialLink">]><pszAttributeName>&a;</pszAttributeName>',
+            b"<pszAttributeName>msDS-KeyCredentialLink</pszAttributeName><ftimeLastOriginatingChange>",
+            b"<pszAttributeName>" * 50_000,
+            b"<pbData>\\<" * 50_000,
+            b"<pbData>\\" * 100_000,
+            b"<pbData>" + b"<" * 500_000,
             b"<DS_REPL_VALUE_META_DATA>" + b" " * (2 << 20) + b"</DS_REPL_VALUE_META_DATA>",
         ],
     )
     def test_what_is_no_metadata_is_passed_over(self, hostile: bytes) -> None:
         assert origin_of([hostile], self.BINARY) is None
         assert origin_of([hostile, self.document()], self.BINARY) is not None
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "CN=a,OU=R&D,DC=x",
+            "CN=a\x10b,DC=x",
+            "CN=Zo\u00eb,DC=x",
+            "CN=x\\</pszObjectDn\\><pbData\\>00</pbData\\>,DC=x",
+        ],
+    )
+    def test_a_name_that_makes_the_document_no_xml_hides_nothing(self, name: str) -> None:
+        found = origin_of([self.document(pszObjectDn=name)], self.BINARY)
+        assert found == Origin("DC7", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), exact=True)
+
+    def test_the_bytes_may_be_in_hex_or_in_base64(self) -> None:
+        for text in (self.BINARY.hex(), self.BINARY.hex().upper(), base64.b64encode(self.BINARY).decode()):
+            found = origin_of([self.document(pbData=text)], self.BINARY)
+            assert found is not None and found.exact
+
+    def test_a_value_older_than_metadata_is_found_without_a_time(self) -> None:
+        never = "1601-01-01T00:00:00Z"
+        document = self.document(ftimeCreated=never, ftimeLastOriginatingChange=never, pszLastOriginatingDsaDN="")
+        assert origin_of([document], self.BINARY) == Origin("", None, exact=True)
+
+    def test_a_deleted_value_that_came_back_counts_and_one_that_did_not_does_not(self) -> None:
+        gone = self.document(ftimeDeleted="2026-03-01T00:00:00Z", dwVersion="2")
+        assert origin_of([gone], self.BINARY) is None
+        assert origin_of([gone, self.document(dwVersion="3")], self.BINARY) is not None
+
+    def test_without_a_time_of_deletion_it_is_not_deleted(self) -> None:
+        for document in (self.document(ftimeDeleted=""), self.document().replace(b"ftimeDeleted", b"x")):
+            assert origin_of([document], self.BINARY) is not None
+
+    def test_a_domain_controller_that_is_demoted_by_now(self) -> None:
+        dn = "CN=NTDS Settings\\0ADEL:0ab1e4c2-5d5c-4b0e-9d0a-8f4b5f3c9c11,CN=DC9,CN=Servers,CN=S,CN=Sites,DC=x"
+        found = origin_of([self.document(pszLastOriginatingDsaDN=dn)], self.BINARY)
+        assert found is not None and found.controller == "DC9"
 
     def test_generalized_time(self) -> None:
         assert generalized_time(b"20260102030405.0Z") == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
