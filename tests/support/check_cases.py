@@ -202,6 +202,7 @@ CASES: list[Case] = [
     ("connector-flags", facts(connector=connector(control=0x80200)), FAIL, "delegation to every service"),
     ("connector-flags", facts(connector=connector(control=0x400200)), FAIL, "pre-authentication"),
     ("connector-flags", facts(connector=connector(delegates_to=("cifs/fs1",))), FAIL, "cifs/fs1"),
+    ("connector-flags", facts(connector=connector(control=None)), CANNOT_TELL, "may not be read"),
     ("connector-flags", facts(connector=UNREAD), CANNOT_TELL, UNREAD.why),
     ("connector-privilege", facts(), PASS, "3 groups"),
     ("connector-privilege", facts(connector=connector(groups=frozenset({"S-1-5-32-544"}))), FAIL, "Administrators"),

@@ -95,6 +95,10 @@ def _show(report: ImportReport) -> None:
         reason = "another account has the same source anchor, or a value cannot be stored."
         out.print(f"[yellow]left out[/] {safe(conflict)}: {reason}", soft_wrap=True)
     _more(len(report.conflicts))
+    for account in report.unknown[:_SHOWN]:
+        reason = "its userAccountControl may not be read: a user that is known stays as it was, and none is added."
+        out.print(f"[yellow]not told[/] {safe(account)}: {reason}", soft_wrap=True)
+    _more(len(report.unknown))
     if report.held or report.dry_run:
         for name in report.missing[:_SHOWN]:
             out.print(f"[red]gone[/] {safe(name)}", soft_wrap=True)

@@ -14,6 +14,8 @@ from keytrust.directory.account import Account, guid_text
 from keytrust.sync.journal import Journal, JournalEntry
 from keytrust.sync.stored import StoredKey
 
+_STATES = {True: "enabled", False: "[yellow]disabled[/]", None: "[yellow]whether it is enabled may not be read[/]"}
+
 
 def show(
     user: Annotated[str, typer.Argument(metavar="USER", help="sAMAccountName, UPN, SID or distinguished name.")],
@@ -30,7 +32,7 @@ def show(
         if json:
             print_json(_json(account, keys, runs.journal))
             return
-        state = "enabled" if account.enabled else "[yellow]disabled[/]"
+        state = _STATES[account.enabled]
         out.print(
             f"[bold]{safe(account.name)}[/]  {safe(account.upn or '')}  {state}"
             + ("  [yellow]privileged (adminCount=1)[/]" if account.protected else "")

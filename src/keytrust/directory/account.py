@@ -45,7 +45,8 @@ class Account:
         upn: ``userPrincipalName`` when set.
         consistency_guid: ``mS-DS-ConsistencyGuid`` when set.
         computer: Whether it is a computer or a trust, which no cloud user can be.
-        enabled: Whether ``userAccountControl`` lets the account sign in.
+        enabled: Whether ``userAccountControl`` lets the account sign in; None when the connector account may not read
+            that attribute. Then ``computer`` is not known either, and ``protected`` may be hidden in the same way.
         protected: ``adminCount`` is 1: a privileged account, its ACL comes from AdminSDHolder.
         values: Every ``msDS-KeyCredentialLink`` value exactly as the server returned it. All of them: ranged
             attributes have been read to their end before an ``Account`` exists.
@@ -58,7 +59,7 @@ class Account:
     upn: str | None
     consistency_guid: bytes | None
     computer: bool
-    enabled: bool
+    enabled: bool | None
     protected: bool
     values: tuple[bytes, ...]
 
@@ -81,6 +82,7 @@ def from_entry(dn: str, entry: Entry) -> Account:
             not_done="This account was left alone.",
             remedy="Give the connector account Read access to the object.",
         )
+    # Every account has the attribute ([MS-ADTS] 3.1.1.4): where it is missing it may not be read.
     control = _integer(_first(entry, "userAccountControl"))
     upn = _first(entry, "userPrincipalName")
     return Account(
@@ -90,9 +92,9 @@ def from_entry(dn: str, entry: Entry) -> Account:
         name=(_first(entry, "sAMAccountName") or b"").decode("utf-8", "replace"),
         upn=None if upn is None else upn.decode("utf-8", "replace"),
         consistency_guid=_first(entry, "mS-DS-ConsistencyGuid") or None,
-        computer=bool(control & UF_TRUST_ACCOUNTS),
-        enabled=not control & UF_ACCOUNTDISABLE,
-        protected=_integer(_first(entry, "adminCount")) > 0,
+        computer=control is not None and bool(control & UF_TRUST_ACCOUNTS),
+        enabled=None if control is None else not control & UF_ACCOUNTDISABLE,
+        protected=(_integer(_first(entry, "adminCount")) or 0) > 0,
         values=tuple(entry.get(KEY_LINK, ())),
     )
 
@@ -141,8 +143,8 @@ def guid_text(guid: bytes) -> str:
     return str(UUID(bytes_le=guid))
 
 
-def _integer(value: bytes | None) -> int:
+def _integer(value: bytes | None) -> int | None:
     try:
-        return int(value) if value is not None else 0
+        return None if value is None else int(value)
     except ValueError:
-        return 0
+        return None

@@ -36,14 +36,14 @@ class AccountState:
     """What decides whether an account may sign in.
 
     Attributes:
-        control: userAccountControl.
+        control: userAccountControl; None when the connector account may not read it.
         computed: msDS-User-Account-Control-Computed; None when the server does not tell.
         expires: When the account expires; None when never.
         hours: logonHours, 21 bytes of which each bit is an hour of the week in UTC from Sunday 0:00; None for any time.
         password_set: pwdLastSet; 0 means that the password must be changed.
     """
 
-    control: int
+    control: int | None
     computed: int | None
     expires: datetime | None
     hours: bytes | None
@@ -64,7 +64,7 @@ def from_entry(entry: Entry) -> AccountState:
     expires = integer("accountExpires")
     hours = first.get("logonhours")
     return AccountState(
-        control=integer("userAccountControl") or 0,
+        control=integer("userAccountControl"),
         computed=integer("msDS-User-Account-Control-Computed"),
         expires=None if expires is None or expires in _NEVER else _moment(expires),
         hours=hours if hours is not None and len(hours) == _HOURS // 8 else None,
@@ -74,8 +74,15 @@ def from_entry(entry: Entry) -> AccountState:
 
 def link(state: AccountState, *, samba: bool, now: datetime) -> Link:
     """The link for an account in this state: the first thing that keeps it out, or that nothing does."""
+    if state.control is None:
+        return Link(
+            "account",
+            State.CANNOT_TELL,
+            "Whether the account is enabled the domain controller does not tell: userAccountControl may not be read.",
+            "Let the connector account read the account, userAccountControl at the least.",
+        )
     evidence = (("userAccountControl", f"0x{state.control:x}"),)
-    for fault in _faults(state, samba=samba, now=now):
+    for fault in _faults(state, state.control, samba=samba, now=now):
         return Link("account", fault.state, fault.sentence, fault.remedy, fault.symptom, evidence)
     smartcard = "; a smart card is required for it, which a key is" if state.control & UF_SMARTCARD_REQUIRED else ""
     return Link(
@@ -83,24 +90,24 @@ def link(state: AccountState, *, samba: bool, now: datetime) -> Link:
     )
 
 
-def _faults(state: AccountState, *, samba: bool, now: datetime) -> Iterator[Link]:
+def _faults(state: AccountState, control: int, *, samba: bool, now: datetime) -> Iterator[Link]:
     def problem(sentence: str, remedy: str, symptom: Symptom | None = None) -> Link:
         return Link("account", State.PROBLEM, sentence, remedy, symptom)
 
     computed = state.computed or 0
-    if state.control & UF_ACCOUNTDISABLE:
+    if control & UF_ACCOUNTDISABLE:
         yield problem("The account is disabled.", "Enable it.", Symptom.DISABLED)
     if state.expires is not None and state.expires <= now:
         yield problem(
             f"The account expired on {state.expires:%Y-%m-%d %H:%M} UTC.", "Extend accountExpires.", Symptom.EXPIRED
         )
-    if (computed | state.control) & UF_LOCKOUT:
+    if (computed | control) & UF_LOCKOUT:
         yield problem("The account is locked out.", "Unlock it, or wait for the lockout to end.", Symptom.LOCKED)
     if state.hours is not None and not _allowed(state.hours, now):
         yield problem(
             f"It is outside the account's logon hours (now {now:%A %H:%M} UTC).", "Widen logonHours.", Symptom.HOURS
         )
-    if state.control & UF_USE_DES_KEY_ONLY:
+    if control & UF_USE_DES_KEY_ONLY:
         yield problem(
             "The account is limited to DES keys, which no domain controller uses any more.",
             'Clear "Use only Kerberos DES encryption types".',

@@ -20,6 +20,7 @@ _ALLOW = {
     RefusalCode.ROCA_WEAK: "Update the TPM's firmware and enrol again; [policy] allow would let the weak key in.",
     RefusalCode.WEAK_RSA: "Enrol again with an RSA key of 2048 bits.",
     RefusalCode.SHARED_KEY: "Find out whose key it is before anything else; keytrust audit lists shared keys.",
+    RefusalCode.UNKNOWN_STATE: "Let the connector account read the account, userAccountControl at the least.",
     RefusalCode.PRIVILEGED: "List the account in privileged_accounts of [policy], if it shall have a key.",
     RefusalCode.UNREADABLE: "Enrol again; what was registered is not an RSA key in the form domain controllers read.",
 }

@@ -34,7 +34,7 @@ class ImportedUser:
         sam_account_name: ``sAMAccountName``.
         distinguished_name: ``distinguishedName``.
         domain: The domain's DNS name.
-        enabled: Not ACCOUNTDISABLE.
+        enabled: Not ACCOUNTDISABLE; None when that could not be read.
         display_name: ``displayName``.
     """
 
@@ -44,7 +44,7 @@ class ImportedUser:
     sam_account_name: str | None = None
     distinguished_name: str | None = None
     domain: str | None = None
-    enabled: bool = True
+    enabled: bool | None = True
     display_name: str | None = None
 
 
@@ -83,6 +83,8 @@ class ImportReport:
         allowed: How many could be deleted.
         purged: Users deleted so long ago that they were removed for good.
         missing: The names of those whose account is gone, at most 1000.
+        unknown: Accounts of which it could not be read whether they are enabled: a user that is known stays as it was,
+            and none is added.
         conflicts: Accounts that were left out: another has the same source anchor, or a value cannot be stored.
         dry_run: Whether nothing was changed.
     """
@@ -96,6 +98,7 @@ class ImportReport:
     allowed: int = 0
     purged: int = 0
     missing: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     conflicts: list[str] = field(default_factory=list)
     dry_run: bool = False
 
@@ -206,6 +209,10 @@ class UserImport:
             anchor = base64.b64encode(account.source_anchor).decode("ascii")
             if anchor in wanted or anchor in self._seen or not _is_storable(anchor, account):
                 report.conflicts.append(account.distinguished_name or account.upn)
+                continue
+            if account.enabled is None:
+                report.unknown.append(account.distinguished_name or account.upn)
+                self._seen.add(anchor)
                 continue
             wanted[anchor] = _values(account)
         self._seen.update(wanted)

@@ -110,6 +110,7 @@ def _digest(account: Account, values: Iterable[bytes]) -> bytes:
         account.name,
         account.computer,
         account.protected,
+        *(() if account.enabled is not None else ("unknown",)),
         *sorted(values),
     )
     return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -79,6 +79,8 @@ class RefusalCode(StrEnum):
     PRIVILEGED = "privileged"
     UNREADABLE = "unreadable"
     VANISHING = "vanishing"
+    UNKNOWN_STATE = "unknown-state"
+    """The connector account may not read what kind of account it is."""
 
 
 @dataclass(frozen=True, slots=True)

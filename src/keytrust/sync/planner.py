@@ -84,6 +84,7 @@ class _Candidate:
     account: AccountRef
     key: RegisteredKey
     protected: bool
+    known: bool
     upn: str | None
 
 
@@ -164,7 +165,9 @@ class Planner:
                 self._census.registered += 1
                 self._census.present += key_id in serving
                 if key_id not in serving:
-                    self._candidates.append(_Candidate(ref, key, account.protected, account.upn))
+                    self._candidates.append(
+                        _Candidate(ref, key, account.protected, account.enabled is not None, account.upn)
+                    )
         if not isinstance(user.keys, Reported):
             self._census.unknown += 1
         for value in stored:
@@ -266,6 +269,11 @@ class Planner:
 
     def _refusal(self, candidate: _Candidate) -> Refusal | None:
         account, key, policy = candidate.account, candidate.key, self._policy
+        if not candidate.known:
+            what = (
+                "the connector account may not read its userAccountControl, so that it may be a computer or privileged"
+            )
+            return _refuse(candidate, RefusalCode.UNKNOWN_STATE, what)
         if candidate.protected and not policy.lists_privileged(account.name, candidate.upn, account.sid, account.dn):
             return _refuse(candidate, RefusalCode.PRIVILEGED, "the account is privileged (adminCount=1)")
         for fault in key_faults(key.material):

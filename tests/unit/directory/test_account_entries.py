@@ -37,12 +37,16 @@ def test_any_bytes_are_a_sid_or_one_error(raw: bytes) -> None:
         (b"514", False, False),
         (b"4096", True, True),
         (b"532480", True, True),
-        (b"x", True, False),
+        (b"x", None, False),
     ],
 )
-def test_flags(control: bytes, enabled: bool, computer: bool) -> None:
+def test_flags(control: bytes, enabled: bool | None, computer: bool) -> None:
     account = from_entry("CN=a", entry(userAccountControl=control))
     assert (account.enabled, account.computer) == (enabled, computer)
+
+
+def test_an_account_whose_flags_may_not_be_read_is_not_taken_for_an_enabled_one() -> None:
+    assert from_entry("CN=a", entry()).enabled is None
 
 
 def test_the_consistency_guid_is_the_source_anchor_when_set() -> None:

@@ -81,6 +81,7 @@ def test_a_problem_is_never_hidden_by_what_cannot_be_told_and_not_knowing_never_
         (replace(WELL, control=0x200200), True, State.PROBLEM, "DES"),
         (replace(WELL, computed=0x800000), True, State.PROBLEM, "Samba then refuses"),
         (replace(WELL, computed=0x800000), False, State.CANNOT_TELL, "depends on policy"),
+        (replace(WELL, control=None), True, State.CANNOT_TELL, "userAccountControl may not be read"),
         (replace(WELL, computed=None), True, State.CANNOT_TELL, "locked out"),
     ],
 )

@@ -50,6 +50,18 @@ def test_an_import_adds_updates_and_leaves_alone(database: Database) -> None:
     assert not renamed.enabled
 
 
+def test_an_account_of_unknown_state_changes_nothing_and_its_user_is_not_deleted(database: Database) -> None:
+    known = [account(number, enabled=number > 0) for number in range(3)]
+    import_users(database, known, complete=True)
+    unread = [account(number, enabled=None, upn=f"other{number}@example.org") for number in range(4)]
+    report = import_users(database, unread, complete=True, limit=ANY)
+    assert (report.added, report.updated, report.removed, len(report.unknown)) == (0, 0, 0, 4)
+    assert present(database) == {f"user{number}@example.org" for number in range(3)}
+    with database.read() as connection:
+        states = [find_user(connection, upn=f"user{number}@example.org") for number in range(3)]
+    assert [bool(user and user.enabled) for user in states] == [False, True, True]
+
+
 def test_only_a_complete_import_removes_and_a_later_one_restores(database: Database) -> None:
     import_users(database, [account(number) for number in range(5)], complete=True)
     assert import_users(database, [account(0)]).removed == 0

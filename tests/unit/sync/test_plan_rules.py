@@ -245,6 +245,16 @@ class TestRefusal:
         for name in ("ROOT", "root@corp.example", dn("root"), sid("root")):
             assert plan(users, accounts, policy=Policy(privileged_accounts=frozenset({name}))).additions == 1
 
+    def test_an_account_whose_kind_may_not_be_read_gets_no_key_whatever_is_allowed(self) -> None:
+        users = [cloud_user("alice", (key(1),))]
+        hidden = replace(account("alice"), enabled=None)
+        listed = Policy(allow=frozenset(Allow), privileged_accounts=frozenset({"alice"}))
+        for policy in (Policy(), listed):
+            made = plan(users, [hidden], policy=policy)
+            assert made.changes == ()
+            assert [refusal.code for refusal in made.refusals] == [RefusalCode.UNKNOWN_STATE]
+            assert "userAccountControl" in made.refusals[0].sentence
+
     def test_keys_of_other_types_are_never_written(self) -> None:
         made = plan([cloud_user("alice", (key(1, key_type="FIDO"),))], [account("alice")])
         assert made.changes == ()

@@ -17,7 +17,7 @@ class ConnectorFacts:
     Attributes:
         name: sAMAccountName.
         dn: Its distinguished name.
-        control: userAccountControl.
+        control: userAccountControl; None when it may not be read.
         managed: A group managed service account, or a computer: changes its password by itself.
         password_set: When its password was last changed; None when never or when that may not be seen.
         password_expires: When its password expires; None when it does not.
@@ -29,7 +29,7 @@ class ConnectorFacts:
 
     name: str
     dn: str
-    control: int
+    control: int | None
     managed: bool
     password_set: datetime | None
     password_expires: datetime | None

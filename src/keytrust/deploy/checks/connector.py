@@ -71,6 +71,9 @@ def _flags(connector: ConnectorFacts, _: Facts) -> Iterator[Observation]:
         _REVERSIBLE: "its password is kept in reversible form",
         _DES_ONLY: "it is limited to DES",
     }
+    if connector.control is None:
+        yield cannot_tell("its userAccountControl may not be read", connector.name)
+        return
     found = [text for bit, text in faults.items() if connector.control & bit]
     if connector.delegates_to:
         found.append(f"it may delegate to {connector.delegates_to[0]}")

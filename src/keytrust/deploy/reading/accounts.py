@@ -50,7 +50,7 @@ def read_connector(session: Session, domain_dn: str) -> ConnectorFacts | Unread:
         return ConnectorFacts(
             name=text(entry, "samaccountname"),
             dn=dn,
-            control=integer(entry, "useraccountcontrol") or 0,
+            control=integer(entry, "useraccountcontrol"),
             managed=bool(classes & _MANAGED),
             password_set=filetime(entry, "pwdlastset"),
             password_expires=filetime(entry, "msds-userpasswordexpirytimecomputed"),
