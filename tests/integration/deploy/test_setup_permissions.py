@@ -218,28 +218,6 @@ def _protect(editor: Editor, dn: str) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["computer", "group managed service account"])
-def test_the_connector_may_be_a_computer_or_a_managed_service_account(plant: Plant, kind: str) -> None:
-    dn = f"CN=kt-host,CN=Computers,{plant.lab.spec.base_dn}"
-    classes = {
-        "computer": "objectClass: computer\nuserAccountControl: 4096\n",
-        "group managed service account": "objectClass: msDS-GroupManagedServiceAccount\n"
-        "msDS-ManagedPasswordInterval: 30\nuserAccountControl: 4096\n",
-    }[kind]
-    plant.lab.apply_ldif(f"dn: {dn}\nchangetype: add\n{classes}sAMAccountName: kt-host$\n\n")
-    try:
-        code, answer, err = plant.setup("permissions", "--connector", "kt-host", "--yes")
-        assert code == 3, err  # not tried: the configuration signs in as another account
-        assert kind in answer["step"]["why"][1]
-        assert "trial" not in answer
-        members = plant.dump()[f"CN=Key Admins,CN=Users,{plant.lab.spec.base_dn}"]
-        assert "CN=kt-host" in members
-        code, _, err = plant.setup("undo", "last", "--yes")
-        assert code == 0, err
-    finally:
-        plant.lab.apply_ldif(f"dn: {dn}\nchangetype: delete\n\n")
-
-
 def test_full_control_of_enterprise_key_admins_is_found_repaired_and_put_back(plant: Plant, editor: Editor) -> None:
     base = plant.lab.spec.base_dn
     sid = _sid(editor, base) + "-527"

@@ -114,7 +114,7 @@ class _Trial:
         self._judge_token(token, group)
         own = self._judge_account(token)
         samples, units, all_units = self._people(own)
-        self._others()
+        self._others(own)
         return Trial(samples, units, all_units, frozenset(token), tuple(self._findings))
 
     # -- the account itself -------------------------------------------------------------------------------------
@@ -142,7 +142,12 @@ class _Trial:
             return ""
         wanted = ["userAccountControl", "msDS-AllowedToDelegateTo"]
         for dn, entry in self._session.search(self._head, ldap.SCOPE_SUBTREE, f"(objectSid={own})", wanted):
-            control = int(_values(entry, "userAccountControl")[0]) if _values(entry, "userAccountControl") else 0
+            flags = _values(entry, "userAccountControl")
+            if not flags:
+                self._tell(
+                    Code.CANNOT_TELL, dn, "Whether the connector account is trusted for delegation is not shown."
+                )
+            control = int(flags[0]) if flags else 0
             if control & (_TRUSTED_FOR_DELEGATION | _TRUSTED_TO_AUTHENTICATE) or _values(entry, wanted[1]):
                 self._tell(
                     Code.DELEGATION, dn, "The connector account is trusted for delegation: it can act for others."
@@ -180,9 +185,10 @@ class _Trial:
             self._tell(Code.NO_WRITE, dn, f"The connector account may not write {KEY_LINK} of {dn}.")
         self._judge_surplus(dn, effective)
 
-    def _others(self) -> None:
+    def _others(self, own: str) -> None:
         """One object of each other kind, and the two objects on which rights are handed out."""
-        computer = self._first("(&(objectClass=computer)(primaryGroupID=515))")
+        # A connector account that is a computer may write some attributes of its own, as every account may.
+        computer = self._first("(&(objectClass=computer)(primaryGroupID=515))", besides=own)
         controller = self._first("(primaryGroupID=516)")
         admins = self._first(f"(objectSid={self._domain.sid}-512)")
         for dn in (self._head, f"CN=AdminSDHolder,CN=System,{self._head}", computer, controller, admins):
@@ -211,9 +217,9 @@ class _Trial:
         if effective.descriptor:
             self._tell(Code.CHANGES_PERMISSIONS, dn, f"The connector account may change the permissions of {dn}.")
 
-    def _first(self, chosen: str) -> str:
+    def _first(self, chosen: str, *, besides: str = "") -> str:
         found = self._session.search(self._head, ldap.SCOPE_SUBTREE, chosen, ["1.1"])
-        return next((dn for dn, _ in found), "")
+        return next((dn for dn, _ in found if dn != besides), "")
 
     def _effective(self, dn: str) -> _Effective | None:
         self._asked += 1
