@@ -57,7 +57,7 @@ def _all(journal: Journal, json: bool, domain: str | None) -> None:
     for each in runs:
         result = each.result or "did not end: it was killed, or runs still"
         kind = f"{each.kind} of {each.undoes}" if each.undoes else each.kind
-        rows.add_row(each.id, kind, each.domain, each.server, safe(result))
+        rows.add_row(*map(safe, (each.id, kind, each.domain, each.server, result)))
     out.print(rows if runs else "No run yet.")
 
 

@@ -33,7 +33,7 @@ from keytrust.cli import (
 )
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, Verbose, given
-from keytrust.cli.output import err, out, show_error
+from keytrust.cli.output import err, out, safe_lines, show_error
 from keytrust.errors import KeytrustError
 from keytrust.memory import relax_garbage_collection
 
@@ -120,5 +120,5 @@ def main() -> None:
     ) as error:  # the last resort: whatever slipped through is our fault and must not look like the user's
         err.print(f"[bold red]Internal fault:[/] {type(error).__name__}. Please report it with the output of -v.")
         if given.verbose:
-            traceback.print_exception(error)
+            err.print(safe_lines("".join(traceback.format_exception(error))), soft_wrap=True)
         sys.exit(ExitCode.INTERNAL)

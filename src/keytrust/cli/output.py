@@ -10,18 +10,20 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from keytrust.errors import KeytrustError
+from keytrust.visible import visible
 
 Count = Callable[[int], None]
 
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_MARKUP = re.compile(r"(\\*)(\[|\Z)")
+_NO_STYLE = "[none][/none]"
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# No emoji either: a name may hold :warning: and means that.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 
 def print_json(data: Any) -> None:
@@ -31,7 +33,16 @@ def print_json(data: Any) -> None:
 
 def safe(text: str) -> str:
     """A text of somebody else's for the terminal: no markup, and no invisible characters that steer it."""
-    return escape(_INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
+    return _MARKUP.sub(_as_text, visible(text))
+
+
+def _as_text(match: re.Match[str]) -> str:
+    """A bracket that opens no tag, and backslashes before it or at the end that escape nothing.
+
+    ``rich.markup.escape`` leaves brackets alone that open no tag, and so loses a backslash before them.
+    """
+    backslashes, bracket = match[1], match[2]
+    return (backslashes * 2 + _NO_STYLE if backslashes else "") + ("\\[" if bracket else "")
 
 
 def safe_lines(text: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from keytrust.cli.estate_view import combined_exit, file_for, print_outcomes, show_plans
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Json, Verbose, settings
-from keytrust.cli.output import counting, out, say
+from keytrust.cli.output import counting, out, safe, say
 from keytrust.cli.wiring import open_estate
 from keytrust.sync import planfile
 from keytrust.sync.estate import Estate
@@ -52,7 +52,7 @@ def plan(
     if saved and json:
         say(f"Saved to {names}.")
     elif saved and any(each.plan.changes for each in made if each.plan):
-        out.print(f"Saved to [bold]{names}[/]. To carry out exactly this: keytrust apply {names}")
+        out.print(f"Saved to [bold]{safe(names)}[/]. To carry out exactly this: keytrust apply {safe(names)}")
     raise typer.Exit(_exit(made))
 
 

@@ -9,7 +9,7 @@ import typer
 
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, show_error
+from keytrust.cli.output import out, print_json, safe, show_error
 from keytrust.errors import ConfigError, SigninError
 from keytrust.signin import SigninResult, load_private_key, sign_in
 
@@ -44,7 +44,7 @@ def signin(
         print_json(_json(result))
     elif result.ok:
         until = f", valid until {result.valid_until:%Y-%m-%d %H:%M} UTC" if result.valid_until else ""
-        out.print(f"[green]Signed in[/] as {result.principal} in {result.milliseconds:.0f} ms{until}.")
+        out.print(f"[green]Signed in[/] as {safe(result.principal or user)} in {result.milliseconds:.0f} ms{until}.")
     else:
         show_error(refusal_error(user, result), verbose=verbose)
     raise typer.Exit(ExitCode.OK if result.ok else ExitCode.ERROR)

@@ -39,6 +39,6 @@ def _domain(overview: DomainOverview, verbose: bool) -> list[RenderableType]:
         again = f"{waiting.attempts} attempts, again in {span(waiting.again)}"
         rows.add_row("set aside", f"{safe(waiting.name or '?')}: {safe(waiting.reason)} [dim]({again})[/]")
     return [
-        Text.from_markup(f"[bold]{safe(overview.name)}[/]  [bold {colour}]{word}[/]"),
+        Text.from_markup(f"[bold]{safe(overview.name)}[/]  [bold {colour}]{word}[/]", emoji=False),
         Padding(rows, (0, 0, 1, 2)),
     ]

@@ -19,6 +19,10 @@ from keytrust.sync.model import AccountRef, Action, Change, Context, Plan
 
 FORMAT = "keytrust-plan-1"
 MAX_BYTES = 2_000_000_000
+_LARGE = 64 << 20
+"""Files from this size on must begin as ``save`` begins them: reading one takes several times its size in memory."""
+_BEGINNING = 4096
+_FAULTS_TOLD = 20
 
 NOT_DONE = "Nothing was changed."
 AGAIN = "Make a new plan, review it and apply that."
@@ -84,22 +88,26 @@ def load(path: Path) -> Plan:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise PlanError(f"{path} is too large to be a plan.", not_done=NOT_DONE)
+        if path.stat().st_size >= _LARGE and not _begins_as_plan(path):
+            raise PlanError(f"{path} does not begin as a plan.", not_done=NOT_DONE, remedy=AGAIN)
         document = _Document.model_validate_json(path.read_bytes())
     except OSError as error:
         raise PlanError(f"The plan {path} cannot be read: {error.strerror}.", not_done=NOT_DONE) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "document"
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        told = [f"{'.'.join(map(str, fault['loc'])) or 'document'}: {fault['msg']}" for fault in faults[:_FAULTS_TOLD]]
         raise PlanError(
-            f"{path} is not an intact plan ({where}: {first['msg']}).",
-            not_done=NOT_DONE,
-            remedy=AGAIN,
-            detail=str(error),
+            f"{path} is not an intact plan ({told[0]}).", not_done=NOT_DONE, remedy=AGAIN, detail="\n".join(told)
         ) from error
     return Plan(
         context=Context(document.domain, document.domainSid, document.source, document.madeAt),
         changes=tuple(change.restore(path) for change in document.changes),
     )
+
+
+def _begins_as_plan(path: Path) -> bool:
+    with path.open("rb") as file:
+        return f'"{FORMAT}"'.encode() in file.read(_BEGINNING)
 
 
 def check_still_valid(saved: Plan, fresh: Plan) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -10,10 +9,10 @@ from html import escape
 from keytrust import __version__
 from keytrust.service.overview import DomainOverview
 from keytrust.service.overview_text import headline, lines, span
+from keytrust.visible import visible
 
 REFRESH_SECONDS = 5
 
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _STYLE = """
 :root{--ink:#1c2530;--soft:#5b6875;--line:#dfe4ea;--paper:#fff;--ground:#f4f6f8;--red:#a4133c;--yellow:#9a6200;
 --green:#2c7a4b}
@@ -71,7 +70,7 @@ def _page(found: Sequence[DomainOverview], instance: str, fault: str) -> Iterato
 
 def shown(text: str) -> str:
     """A text of somebody else's as HTML: escaped, and with invisible characters made visible."""
-    return escape(_INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text), quote=True)
+    return escape(visible(text), quote=True)
 
 
 def _title(found: Sequence[DomainOverview], fault: str) -> str:

@@ -27,7 +27,9 @@ from keytrust.audit.rules import Context
 from keytrust.audit.run import Outcome
 from keytrust.audit.spool import Findings
 
-HOSTILE = '"><script>alert(1)</script><img src=//evil.example/x onerror=alert(2)>\u202e\x1b[2J'
+HOSTILE = '"><script>alert(1)</script><img src=//evil.example/x onerror=alert(2)>\u202e\u061c\U000e0041\x1b[2J\x9b'
+INVISIBLE = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u202e\U000e0041]|\r(?!\n)")
+"""Beside the ends of lines, what no form of report may hold."""
 
 
 @contextmanager
@@ -52,6 +54,13 @@ def written(form: Format, *accounts: tuple[Subject, list[bytes]]) -> str:
     return out.getvalue()
 
 
+@pytest.mark.parametrize("form", WRITERS)
+def test_no_report_steers_the_terminal_that_shows_it(form: Format) -> None:
+    text = written(form, hostile(), (subject("y", name="a\nb\rc\0d\te", dn="CN=a\nb"), [b"garbage"]))
+    assert "alert(1)" in text
+    assert not INVISIBLE.search(text)
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +82,6 @@ class TestHtml:
         assert not any(name.startswith("on") or name in {"src", "href"} for name in tags.attributes)
         assert "&lt;script&gt;alert(1)" in page
         assert "default-src 'none'" in page
-        assert not re.search("[\x00-\x08\x1b\u202e]", page)
 
     def test_every_finding_is_on_the_page(self) -> None:
         page = written(Format.HTML, hostile())
@@ -143,6 +151,19 @@ class TestWhfbTools:
             "Total WHfB Keys: 1",
             "Total ROCA vulnerable keys: 0",
         ]
+
+    def test_a_name_is_no_formula_and_steers_no_terminal(self) -> None:
+        rows = AdRows(lambda: False)
+        who = subject("x", name="=cmd|' /C calc'!A0", dn="CN=\u202e\x1b[2J,DC=x")
+        with Findings() as findings:
+            raw = vector("UserKey1", "x").replace(dn("x").encode(), who.dn.encode())
+            Auditor(Context(int(NOW.timestamp())), findings, rows).take(who, [inspect(raw, who.dn, keep_raw=True)])
+        out = io.StringIO(newline="")
+        rows.write(out)
+        (row,) = csv.DictReader(io.StringIO(out.getvalue()))
+        assert row["UserSamAccountName"] == "'=cmd|' /C calc'!A0"
+        assert row["UserDistinguishedName"] == row["KeyLinkTargetDN"] == r"CN=\u202e\u001b[2J,DC=x"
+        assert not INVISIBLE.search(out.getvalue())
 
     def test_the_columns_for_the_cloud(self) -> None:
         rows = Rows(CLOUD_COLUMNS)

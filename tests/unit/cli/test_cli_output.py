@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from rich.text import Text
 from tests.support.world import account, cloud_user, key, plan
 
-from keytrust.cli.output import safe, safe_lines, show_error
+from keytrust.cli.output import safe, say, show_error
 from keytrust.cli.plan_view import summary
 from keytrust.errors import KeytrustError
 from keytrust.sync import planfile
+from keytrust.visible import visible
+
+UNSEEN = "\x00\x07\x1b\x7f\x9b\xad\u061c\u200b\u200f\u202e\u2028\u2066\u3164\ufeff\ud800\U000e0041"
 
 
 @given(st.text())
-def test_no_text_can_steer_the_terminal_or_style_it(text: str) -> None:
+@example(UNSEEN)
+def test_no_text_can_steer_the_terminal(text: str) -> None:
     shown = safe(text)
-    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
-    assert "\x1b" not in shown
+    assert not any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in shown)
+    assert not set(shown) & set(UNSEEN)
 
 
-def test_lines_stay_lines() -> None:
-    assert safe_lines("one\ntwo\x1b[31m") == "one\ntwo\\u001b[31m"
+@given(st.text() | st.text("[]/\\bold=:link red#@", max_size=12), st.sampled_from(["", "[/] end", " end", "\\[y/N]"]))
+@example(":warning: [red]\\[/]\\\\", "")
+def test_every_text_is_shown_as_it_is(text: str, after: str) -> None:
+    shown = Text.from_markup(f"[bold]{safe(text)}{after}", emoji=False).plain
+    assert shown == visible(text) + Text.from_markup(f"[bold]{after}", emoji=False).plain
+
+
+def test_a_name_that_spells_an_emoji_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    show_error(KeytrustError(":warning: [link=x]", remedy=":warning:"), verbose=False)
+    assert capsys.readouterr().err == "Error: :warning: [link=x].\nWhat to do: :warning:.\n"
+
+
+def test_lines_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    say("one\ntwo\x1b[31m")
+    assert capsys.readouterr().err == "one\ntwo\\u001b[31m\n"
 
 
 def test_a_summary_is_two_lines() -> None:

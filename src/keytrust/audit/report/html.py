@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from html import escape
 from itertools import islice
@@ -16,11 +15,11 @@ from keytrust.audit.report.charts import bars
 from keytrust.audit.report.result import Result
 from keytrust.audit.report.style import STYLE
 from keytrust.audit.rules.context import Registered
+from keytrust.visible import visible
 
 SHOWN_OF_EACH = 100
 """Lines of one kind of finding; the rest is counted, and is all in CSV and JSON."""
 
-_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _STATES = {
     Registered.YES: "good",
     Registered.LOCALLY: "good",
@@ -44,7 +43,7 @@ def write(result: Result, out: IO[str]) -> None:
 
 def shown(text: str) -> str:
     """A text from the directory as HTML: escaped, and with invisible characters made visible."""
-    return escape(_INVISIBLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text), quote=True)
+    return escape(visible(text), quote=True)
 
 
 def _by_code(result: Result) -> dict[Code, list[Finding]]:

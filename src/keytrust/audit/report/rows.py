@@ -10,12 +10,13 @@ from typing import IO, Any
 from keytrust.audit.catalogue import CATALOGUE
 from keytrust.audit.model import Finding
 from keytrust.audit.report.result import Result
+from keytrust.visible import visible
 
 CSV_COLUMNS = (
     *("severity", "finding", "title", "account", "dn", "sid", "guid", "privileged", "key_id", "message"),
     *("what_to_do", "fingerprint"),
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@")
 
 
 def write_json(result: Result, out: IO[str]) -> None:
@@ -62,7 +63,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
 
 
 def write_csv(result: Result, out: IO[str]) -> None:
-    """One finding on a line (RFC 4180). A text that a spreadsheet would take for a formula gets an apostrophe."""
+    """One finding on a line (RFC 4180), its texts as ``harmless`` makes them."""
     writer = csv.writer(out)
     writer.writerow(CSV_COLUMNS)
     for finding in result.findings:
@@ -71,8 +72,10 @@ def write_csv(result: Result, out: IO[str]) -> None:
             *(finding.severity, finding.code, entry.title, finding.account, finding.dn, finding.sid, finding.guid),
             *(str(finding.privileged).lower(), finding.key_id, finding.message, entry.remedy, finding.fingerprint),
         )
-        writer.writerow([_harmless(str(cell)) for cell in cells])
+        writer.writerow([harmless(str(cell)) for cell in cells])
 
 
-def _harmless(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA) else cell
+def harmless(cell: str) -> str:
+    """A text for a terminal and a spreadsheet: invisible characters spelt out, and an apostrophe before a formula."""
+    text = visible(cell)
+    return "'" + text if text.startswith(_FORMULA) else text

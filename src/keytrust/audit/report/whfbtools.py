@@ -1,7 +1,8 @@
 """The CSV that Microsoft's WHfBTools module gave (``Get-ADWHfBKeys``, ``Get-AzureADWHfBKeys``), column by column.
 
 The module stopped working with Azure AD Graph; reports made from its CSV go on with ours. As ``Export-Csv`` writes it,
-every field is quoted. Like the module, it lists Windows Hello keys (usage NGC) of users only.
+every field is quoted. Like the module, it lists Windows Hello keys (usage NGC) of users only. Unlike the module's, its
+names cannot be formulas or steer a terminal.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import IO
 from keytrust.audit.census import Census
 from keytrust.audit.devices import Devices
 from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Subject
+from keytrust.audit.report.rows import harmless
 from keytrust.audit.rules.context import NGC, Registered
 from keytrust.audit.rules.devices import ORPHANED
 from keytrust.cloud.source import NGC as NGC_TYPE
@@ -28,6 +30,7 @@ from keytrust.credential import (
     parse_material,
     weaknesses,
 )
+from keytrust.visible import visible
 
 AD_COLUMNS = (
     *("UserDomain", "UserSamAccountName", "UserDistinguishedName", "KeyVersion", "KeyId", "KeyMaterial", "KeySource"),
@@ -83,9 +86,9 @@ class AdRows(Rows):
         credential = link.credential
         self.add(
             (
-                _domain(subject.dn),
-                subject.name,
-                subject.dn,
+                harmless(_domain(subject.dn)),
+                harmless(subject.name),
+                harmless(subject.dn),
                 credential.version >> 8,
                 _base64(credential.key_id),
                 _base64(credential.key_material),
@@ -95,10 +98,10 @@ class AdRows(Rows):
                 _time(credential.last_logon),
                 _time(credential.created),
                 _base64(value.information),
-                link.dn,
+                harmless(link.dn),
                 any(issue.code is Code.ROCA for issue in value.issues),
                 orphaned if self._devices_known() else "Not checked",
-                link.text,
+                visible(link.text),
             )
         )
 
@@ -116,8 +119,8 @@ def cloud_rows(users: Iterable[CloudUser], rows: Rows, devices: Devices | None) 
                 roca = _is_roca(key.material)
                 rows.add(
                     (
-                        user.upn or user.id,
-                        user.upn.rpartition("@")[2],
+                        harmless(user.upn or user.id),
+                        harmless(user.upn.rpartition("@")[2]),
                         device,
                         "NGC",
                         identifier,
