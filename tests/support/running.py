@@ -242,6 +242,18 @@ class RunningService:
         self.eventually(found, f"{kind} {fields}")
         return found()[0]
 
+    @contextmanager
+    def told_anew(self, kind: str, **fields: Any) -> Iterator[list[dict[str, Any]]]:
+        """At the end of the block wait until something of this kind has been logged since its beginning."""
+
+        def found() -> list[dict[str, Any]]:
+            return [each for each in self.events(kind) if fields.items() <= each.items()]
+
+        before, told = len(found()), list[dict[str, Any]]()
+        yield told
+        self.eventually(lambda: len(found()) > before, f"{kind} {fields}")
+        told += found()[before:]
+
     def await_values(self, user: LabUser, count: int) -> None:
         self.eventually(lambda: len(self.account(user).values) == count, f"{count} values on {user.sam}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ class Unruly:
         silent: Accept requests and do not answer.
         cut: Break off each answer in the middle.
         only: Which paths misbehaving is for.
-        asked: The paths that were asked for, each with the time by the monotonic clock.
+        asked: When each path was asked for, by the monotonic clock.
     """
 
     url: str = ""
@@ -41,12 +42,12 @@ class Unruly:
     silent: bool = False
     cut: bool = False
     only: Callable[[str], bool] = lambda _: True
-    asked: list[str] = field(default_factory=list)
+    asked: list[tuple[float, str]] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
     def behave(self) -> None:
         """Be the registry again."""
-        self.reply, self.silent, self.cut = None, False, False
+        self.reply, self.silent, self.cut, self.only = None, False, False, lambda _: True
 
 
 @contextmanager
@@ -60,7 +61,7 @@ def unruly(registry: str) -> Iterator[Unruly]:
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            manners.asked.append(self.path)
+            manners.asked.append((time.monotonic(), self.path))
             wild = manners.only(self.path)
             while wild and manners.silent and not manners.ended.wait(0.1):
                 pass
@@ -96,6 +97,9 @@ def unruly(registry: str) -> Iterator[Unruly]:
     class Server(ThreadingHTTPServer):
         daemon_threads = True
         block_on_close = False
+
+        def handle_error(self, *_: Any) -> None:
+            return  # whoever asked has gone
 
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)

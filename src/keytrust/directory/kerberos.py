@@ -17,6 +17,7 @@ from keytrust.directory.settings import Auth, DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError
 
 NOTHING_DONE = "Nothing was read or changed."
+_UNANSWERED = "Check that the domain controllers{servers} run and that port 88 is open from here."
 
 _CAUSES: tuple[tuple[str, str, str], ...] = (
     ("Clock skew too great", "this machine's clock and the domain controller's differ by more than Kerberos allows",
@@ -30,8 +31,7 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
      "Enable or unlock the connector account."),
     ("Client's entry in database has expired", "the account has expired", "Extend the connector account."),
     ("Password has expired", "the account's password has expired", "Set a new password and export the keytab again."),
-    ("Cannot contact any KDC", "no domain controller answers Kerberos requests",
-     "Check that the domain controllers run and that port 88 is open from here."),
+    ("Cannot contact any KDC", "no domain controller answers Kerberos requests", _UNANSWERED),
     ("Cannot find KDC", "no domain controller is known for this realm",
      "Check DNS SRV records of the realm, or name the KDC in krb5_config."),
     ("Cannot resolve", "a KDC's name cannot be resolved", "Check DNS."),
@@ -138,16 +138,21 @@ def _run(command: list[str], settings: DirectorySettings, cache: Path, what: str
         raise DirectoryError(
             f"{what}: no domain controller answered within {settings.timeout:g} s.",
             not_done=NOTHING_DONE,
-            remedy="Check that the domain controllers run and that port 88 is open from here.",
+            remedy=_UNANSWERED.format(servers=_named(settings)),
         ) from error
     if done.returncode:
-        raise _refused(what, done.stderr.strip() or done.stdout.strip())
+        raise _refused(what, done.stderr.strip() or done.stdout.strip(), settings)
 
 
-def _refused(what: str, words: str) -> DirectoryError:
+def _named(settings: DirectorySettings) -> str:
+    return f" ({', '.join(settings.servers)})" if settings.servers else ""
+
+
+def _refused(what: str, words: str, settings: DirectorySettings) -> DirectoryError:
     for sign, cause, remedy in _CAUSES:
         if sign in words:
-            return DirectoryError(f"{what}: {cause}.", not_done=NOTHING_DONE, remedy=remedy, detail=words)
+            advice = remedy.format(servers=_named(settings))
+            return DirectoryError(f"{what}: {cause}.", not_done=NOTHING_DONE, remedy=advice, detail=words)
     return DirectoryError(f"{what}: {words or 'kinit failed'}", not_done=NOTHING_DONE, detail=words)
 
 
