@@ -16,6 +16,7 @@ Observer = Callable[[Subject, InspectedValue, Registered, Sequence[Finding]], No
 """Told each value with its state of registration and the findings about its account."""
 
 _NAMED = 5
+_LONG = 64
 
 
 class Auditor:
@@ -58,10 +59,14 @@ class Auditor:
                 self.findings.add(_shared(key))
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= _LONG else f"{name[:_LONG]}…"
+
+
 def _shared(key: SharedKey) -> Finding:
     signs_in = key.usage in (NGC, FIDO)
     severity = Severity.CRITICAL if signs_in and key.privileged else Severity.HIGH if signs_in else Severity.MEDIUM
-    names = ", ".join(subject.name for subject in key.shown[:_NAMED])
+    names = ", ".join(_short(subject.name) for subject in key.shown[:_NAMED])
     more = f" and {key.accounts - _NAMED:,} more" if key.accounts > _NAMED else ""
     first = key.shown[0]
     return Finding(

@@ -8,6 +8,10 @@ from keytrust.audit.model import Code, Finding, InspectedValue, Severity, Subjec
 from keytrust.audit.rules.context import DAY, FIDO, NGC, Context, Registered, day, found
 
 _SIGNS_IN = {NGC, FIDO}
+_SAID = {
+    Registered.UNKNOWN: "whether the key is registered is not known",
+    Registered.NOT_ASKED: "whether the key is registered was not checked",
+}
 
 
 def judge(
@@ -20,9 +24,8 @@ def judge(
     for value, state in signing:
         if subject.privileged:
             severity = Severity.LOW if state is Registered.YES else None
-            yield found(
-                Code.PRIVILEGED_ACCOUNT, subject, value, f"adminCount is 1; the key is {state}", severity=severity
-            )
+            said = _SAID.get(state, f"the key is {state}")
+            yield found(Code.PRIVILEGED_ACCOUNT, subject, value, f"adminCount is 1; {said}", severity=severity)
         yield from _stale(context, subject, value)
     yield from _state_of_account(context, subject, len(signing))
     ngc = sum(value.usage == NGC for value, _ in signing)
