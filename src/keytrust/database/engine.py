@@ -41,12 +41,21 @@ def writing(engine: Engine) -> Iterator[Connection]:
     PostgreSQL whoever is frozen or cut off in it loses it, and its locks, after ``FROZEN_SECONDS``: others must not
     wait for one who may never come back.
     """
-    with engine.connect() as connection:
-        connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+    with engine.connect() as connection, writing_on(connection):
+        yield connection
+
+
+@contextmanager
+def writing_on(connection: Connection) -> Iterator[None]:
+    """As ``writing``, on a connection that is in no transaction."""
+    connection.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"})
+    try:
         with connection.begin():
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
-            yield connection
+            yield
+    finally:
+        connection.execution_options(**{_BEGIN: "BEGIN"})
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from keytrust.database import writing
+from keytrust.database import writing, writing_on
 from keytrust.service.events import Event, EventKind, Events
 from keytrust.service.mirror import Mirror
 from keytrust.service.settings import ServiceSettings
@@ -65,6 +65,13 @@ class Duty:
         with store_faults(self.store), writing(self.store) as connection:
             self._enter(connection)
             yield connection
+
+    @contextmanager
+    def writing_on(self, connection: Connection) -> Iterator[None]:
+        """As ``writing``, on a connection that is in no transaction."""
+        with store_faults(self.store), writing_on(connection):
+            self._enter(connection)
+            yield
 
     def _enter(self, connection: Connection) -> None:
         """Whatever a writing transaction begins with: nobody else is the writer, nobody else changes the mirror."""

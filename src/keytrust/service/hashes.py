@@ -28,10 +28,10 @@ class Hashes:
 
     def add_all(self, packed: bytes) -> None:
         """Add numbers as ``array("q").tobytes`` gives them."""
-        numbers = array("q")
+        numbers, parts = array("q"), self._parts
         numbers.frombytes(packed)
         for number in numbers:
-            self.add(number)
+            parts[(number >> _SHIFT) + _HALF].append(number)
 
     def freeze(self) -> None:
         """Make it fit for looking up, and forget repetitions."""

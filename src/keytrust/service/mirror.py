@@ -10,7 +10,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, delete, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from keytrust.cloud.source import NGC, CloudUser
@@ -88,6 +104,8 @@ class Mirror:
             changed = {
                 row["id"] for row in rows if row["id"] not in before or before[row["id"]]["digest"] != row["digest"]
             }
+            confirmed = [name for name, row in before.items() if name not in changed and row["stamp"] < stamp]
+            self._stamp(connection, cloud_users, cloud_users.c.id, confirmed, stamp)
             if not changed:
                 continue
             new = [user for user in chunk if user.id in changed]
@@ -125,7 +143,7 @@ class Mirror:
 
     def _drop_keys(self, connection: Connection, ids: Sequence[str]) -> None:
         if ids:
-            connection.execute(delete(cloud_keys).where(cloud_keys.c.mirror == self.id, cloud_keys.c.user.in_(ids)))
+            connection.execute(delete(cloud_keys).where(keys_of(self.id, ids)))
 
     def _accounts_touched_by(self, connection: Connection, users: Sequence[CloudUser]) -> set[bytes]:
         """Accounts that these users claim, and those of other users who share a key with them (rule 9)."""
@@ -172,9 +190,11 @@ class Mirror:
                 for account, rows in zip(chunk, made, strict=True)
                 if account.guid not in before or before[account.guid]["digest"] != rows.account["digest"]
             ]
+            names = [account.guid for account, _ in changed]
+            confirmed = [guid for guid, row in before.items() if guid not in set(names) and row["stamp"] < stamp]
+            self._stamp(connection, accounts, accounts.c.guid, confirmed, stamp)
             if not changed:
                 continue
-            names = [account.guid for account, _ in changed]
             old_values = self._values(connection, names)
             upsert(connection, accounts, [rows.account for _, rows in changed])
             self._replace_values(connection, names, [row for _, rows in changed for row in rows.values])
@@ -208,6 +228,11 @@ class Mirror:
             affected.update(self._accounts_with_registered(connection, touched))
         return affected
 
+    def _stamp(self, connection: Connection, table: Table, name: Column[Any], names: Sequence[Any], stamp: int) -> None:
+        """What is as it was is as fresh as what changed: a complete read that saw it otherwise in between is older."""
+        if names:
+            connection.execute(update(table).where(table.c.mirror == self.id, name.in_(names)).values(stamp=stamp))
+
     def _values(self, connection: Connection, guids: Sequence[bytes]) -> dict[bytes, Row]:
         query = select(account_values).where(account_values.c.mirror == self.id, account_values.c.guid.in_(guids))
         return {row["value_id"]: dict(row) for row in connection.execute(query).mappings()}
@@ -237,6 +262,15 @@ class Mirror:
                 .where(cloud_keys.c.mirror == self.id, cloud_keys.c.key_id.in_(chunk))
             )
             yield from connection.execute(query).scalars()
+
+
+def keys_of(mirror: int, ids: Select[Any] | Sequence[str]) -> ColumnElement[bool]:
+    """Which rows of ``cloud_keys`` are of these users, as long as theirs of ``cloud_users`` are there."""
+    user, key = cloud_users.c, cloud_keys.c
+    names = select(func.coalesce(user.anchor, literal(b"", LargeBinary)), user.id)
+    return and_(
+        key.mirror == mirror, tuple_(key.anchor, key.user).in_(names.where(user.mirror == mirror, user.id.in_(ids)))
+    )
 
 
 def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

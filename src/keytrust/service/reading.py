@@ -1,7 +1,7 @@
 """A side of a complete read in a process of its own: reading and parsing use the other core, and their memory ends.
 
-The process is given what to read on its standard input, and writes batches to its standard output. It is this program
-itself, so both sides of the pipe trust each other.
+The process is given what to read on its standard input, writes what is new to a file, and tells on its standard output
+how far it is. It is this program itself, so both sides of the pipe trust each other.
 """
 
 from __future__ import annotations
@@ -14,15 +14,26 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from keytrust.errors import CloudError, DirectoryError, KeytrustError
 from keytrust.memory import relax_garbage_collection
 from keytrust.service.hashes import Hashes
-from keytrust.service.sides import Batch, batches
+from keytrust.service.sides import SIDES, batches
+from keytrust.service.staging import Staging
 
 Opener = Callable[[], Iterable[Any]]
 """Opens a side and gives all its objects. For another process it has to be picklable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is told of some objects that were read: their number, their names' hashes, and those that changed."""
+
+    count: int
+    names: bytes
+    changed: list[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,8 @@ class Reading:
         mirror: The mirror's number.
         stamp: For the rows.
         known: Fingerprints of the rows that are mirrored already, packed.
-        with_objects: Whether the changed objects themselves are wanted too.
+        with_changed: Whether the objects that changed are wanted themselves too.
+        file: Where the rows of those that changed go, see ``Staging``.
     """
 
     side: str
@@ -43,17 +55,24 @@ class Reading:
     mirror: int
     stamp: int
     known: bytes
-    with_objects: bool
+    with_changed: bool
+    file: Path
 
-    def batches(self) -> Iterator[Batch]:
+    def parts(self) -> Iterator[Part]:
         """All of it, in this process."""
         known = Hashes()
         known.add_all(self.known)
         known.freeze()
-        return batches(self.side, self.opener(), self.mirror, self.stamp, known, with_objects=self.with_objects)
+        staging = Staging(SIDES[self.side], self.file)
+        found = batches(self.side, self.opener(), self.mirror, self.stamp, known, with_changed=self.with_changed)
+        for batch in found:
+            if batch.rows:
+                staging.add(batch.rows, batch.children)
+            yield Part(batch.count, batch.names, batch.changed)
+        staging.finish()
 
 
-def read_apart(reading: Reading) -> Iterator[Batch]:
+def read_apart(reading: Reading) -> Iterator[Part]:
     """All of it, in a process of its own, which ends with the iteration.
 
     Raises:
@@ -98,13 +117,14 @@ def serve_reading() -> None:
     # What ends the service ends this one by the closed pipe, after the service has said so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever prints must not get between the batches
+    os.dup2(2, 1)  # whatever prints must not get between the parts
+    os.nice(5)  # a change that comes meanwhile goes first
     relax_garbage_collection()
     told: object = None
     try:
         reading = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own process
-        for batch in reading.batches():
-            pickle.dump(batch, output, pickle.HIGHEST_PROTOCOL)
+        for part in reading.parts():
+            pickle.dump(part, output, pickle.HIGHEST_PROTOCOL)
             output.flush()
     except BrokenPipeError:
         os._exit(0)

@@ -12,14 +12,13 @@ from itertools import islice
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.link import Link
-from keytrust.service.loading import Loader, Read
+from keytrust.service.loading import STORED, Loader, Read
 from keytrust.service.mirror import NewValue
 from keytrust.service.reading import Opener, read_apart
 from keytrust.service.suspects import Suspicion, suspects
 from keytrust.service.watch import changed_since
 from keytrust.service.worklist import Priority
 
-_MOST_NEW_VALUES = 1000
 _PART = 5000
 
 
@@ -77,12 +76,7 @@ class Reconciler:
         first, stamp = self._begin()
         self.progress.stage = "reading"
         appeared: list[NewValue] = []
-
-        def new_value(new: NewValue) -> None:
-            if len(appeared) < _MOST_NEW_VALUES:
-                appeared.append(new)
-
-        loader = Loader(duty, stamp, first=first, read=self._read_side, progress=self._count, new_value=new_value)
+        loader = Loader(duty, stamp, first=first, read=self._read_side, progress=self._count, new_value=appeared.append)
         counts = loader.load(self._openers)
         users, accounts = counts["users"], counts["accounts"]
         self.progress.stage = "comparing"
@@ -132,7 +126,9 @@ class Reconciler:
             return set(suspects(connection, self._duty.mirror, self._duty.policy, kind))
 
     def _count(self, side: str, done: int) -> None:
-        if side == "accounts":
+        if side == STORED:
+            self.progress.stage = "storing"
+        if side in (STORED, "accounts"):
             self.progress.done = done
         if self._duty.stopping():
             raise StopReadingError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,8 @@ def user_row(mirror: int, stamp: int, user: CloudUser) -> Row:
 def key_rows(mirror: int, user: CloudUser) -> list[Row]:
     """The rows of ``cloud_keys``: of its Windows Hello for Business keys, each once."""
     ids = {key.key_id for key in user.keys.keys if key.key_type == NGC}
-    return [{"mirror": mirror, "key_id": key_id, "user": user.id} for key_id in sorted(ids)]
+    anchor = user.source_anchor or b""
+    return [{"mirror": mirror, "anchor": anchor, "user": user.id, "key_id": key_id} for key_id in sorted(ids)]
 
 
 def user_of(row: Mapping[Any, Any]) -> CloudUser:
@@ -68,8 +69,8 @@ class AccountRows:
     raw: dict[bytes, bytes]
 
 
-def account_rows(mirror: int, stamp: int, account: Account) -> AccountRows:
-    """The rows of ``accounts`` and ``account_values``."""
+def account_rows(mirror: int, stamp: int, account: Account, digest: bytes | None = None) -> AccountRows:
+    """The rows of ``accounts`` and ``account_values``; ``digest`` is the account's, when that is at hand."""
     values: list[Row] = []
     raw: dict[bytes, bytes] = {}
     for value in account.values:
@@ -95,14 +96,15 @@ def account_rows(mirror: int, stamp: int, account: Account) -> AccountRows:
         "anchor": account.source_anchor,
         "sid": account.sid,
         "name": storable(account.name),
-        "digest": _digest(account, raw),
+        "digest": digest or account_digest(account),
         "stamp": stamp,
     }
     return AccountRows(row, values, raw)
 
 
-def _digest(account: Account, values: Iterable[bytes]) -> bytes:
+def account_digest(account: Account) -> bytes:
     """Covers what a plan depends on, but where the account is and what else it is called."""
+    values = sorted(set(account.values))
     content = (
         account.guid,
         account.source_anchor,
@@ -111,6 +113,9 @@ def _digest(account: Account, values: Iterable[bytes]) -> bytes:
         account.computer,
         account.protected,
         *(() if account.enabled is not None else ("unknown",)),
-        *sorted(values),
+        *map(len, values),
     )
-    return hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    digest = hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16)
+    for value in values:
+        digest.update(value)
+    return digest.digest()

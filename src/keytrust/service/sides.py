@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,12 +11,14 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from keytrust.cloud.source import CloudUser
+from keytrust.directory.account import Account
 from keytrust.service.hashes import Hashes, hash64
-from keytrust.service.rows import account_rows, key_rows, user_row
+from keytrust.service.rows import Row, account_digest, account_rows, key_rows, user_row
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
 
-BATCH = 10_000
-"""Objects in one batch, and so in one transaction: short enough that a feed's own is not kept waiting."""
+BATCH = 2_000
+"""Objects in one batch: enough that handing it on costs nothing, few enough to be held."""
 
 Tuples = list[tuple[Any, ...]]
 
@@ -45,66 +48,68 @@ SIDES = {
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Some objects as rows.
+    """Some objects, and as rows those of them that are not mirrored as they are.
 
     Attributes:
         count: How many objects it stands for.
         names: The hashes of their names, packed.
-        changed: The names of those that are not as they were; the rest of the batch is about these.
-        rows: Their rows.
-        children: The rows of what belongs to them.
-        objects: They themselves, when these were asked for.
+        rows: The rows of those that changed, each with its object's number in the read at the end.
+        children: The rows of what belongs to these, likewise.
+        changed: They themselves, when these were asked for.
     """
 
     count: int
     names: bytes
-    changed: list[Any]
     rows: Tuples
     children: Tuples
-    objects: list[Any]
+    changed: list[Any]
 
 
 def batches(
-    side: str, objects: Iterable[Any], mirror: int, stamp: int, known: Hashes, *, with_objects: bool
+    side: str, objects: Iterable[Any], mirror: int, stamp: int, known: Hashes, *, with_changed: bool
 ) -> Iterator[Batch]:
     """All objects of a side in batches; ``known`` are the fingerprints of those that are mirrored as they are."""
-    convert = _CONVERT[side]
-    source = iter(objects)
+    convert, source, number = _CONVERT[side], iter(objects), 0
     while some := list(islice(source, BATCH)):
         names = array("q")
-        changed: list[Any] = []
         rows: Tuples = []
         children: Tuples = []
-        kept: list[Any] = []
+        changed: list[Any] = []
         for each in some:
-            row, belonging = convert(mirror, stamp, each)
-            name = row[SIDES[side].name]
-            names.append(hash64(name.encode() if isinstance(name, str) else name))
-            if fingerprint(row["digest"]) in known:
+            number += 1
+            name, row, belonging = convert(mirror, stamp, each, known)
+            names.append(hash64(name))
+            if row is None:
                 continue
-            changed.append(name)
-            rows.append(tuple(row.values()))
-            children += [tuple(child.values()) for child in belonging]
-            if with_objects:
-                kept.append(each)
-        yield Batch(len(some), names.tobytes(), changed, rows, children, kept)
+            rows.append((*row.values(), number))
+            children += [(*child.values(), number) for child in belonging]
+            if with_changed:
+                changed.append(each)
+        yield Batch(len(some), names.tobytes(), rows, children, changed)
 
 
 def fingerprint(digest: bytes) -> int:
     """A row's digest as a number; it covers the name, so that each is of one row alone."""
-    return int.from_bytes(digest[:8], "big", signed=True)
+    return int.from_bytes(digest[:8], sys.byteorder, signed=True)
 
 
-def _user(mirror: int, stamp: int, user: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    return user_row(mirror, stamp, user), key_rows(mirror, user)
+Converted = tuple[bytes, Row | None, list[Row]]
+"""An object's name, its row unless it is mirrored as it is, and the rows of what belongs to it."""
 
 
-def _account(mirror: int, stamp: int, account: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    made = account_rows(mirror, stamp, account)
-    return made.account, made.values
+def _user(mirror: int, stamp: int, user: CloudUser, known: Hashes) -> Converted:
+    name, row = user.id.encode(), user_row(mirror, stamp, user)
+    if fingerprint(row["digest"]) in known:
+        return name, None, []
+    return name, row, key_rows(mirror, user)
 
 
-_CONVERT: dict[str, Callable[[int, int, Any], tuple[dict[str, Any], list[dict[str, Any]]]]] = {
-    "users": _user,
-    "accounts": _account,
-}
+def _account(mirror: int, stamp: int, account: Account, known: Hashes) -> Converted:
+    digest = account_digest(account)
+    if fingerprint(digest) in known:
+        return account.guid, None, []
+    made = account_rows(mirror, stamp, account, digest)
+    return account.guid, made.account, made.values
+
+
+_CONVERT: dict[str, Callable[[int, int, Any, Hashes], Converted]] = {"users": _user, "accounts": _account}

@@ -44,17 +44,22 @@ cloud_users = Table(
     Column("keys", LargeBinary, nullable=False),
     Column("digest", LargeBinary(16), nullable=False),
     Column("stamp", Integer, nullable=False),
-    Index("cloud_users_anchor", "mirror", "anchor"),
-    Index("cloud_users_sid", "mirror", "sid"),
+    # Each with what the comparison of both sides needs beside it, so that it reads nothing but the index.
+    Index("cloud_users_anchor", "mirror", "anchor", "sid"),
+    Index("cloud_users_sid", "mirror", "sid", "anchor"),
 )
 
 cloud_keys = Table(
     "cloud_keys",
     metadata,
+    # In the order of the accounts, whose anchors are their GUIDs as a rule: a comparison of millions walks through both
+    # side by side. ``anchor`` is the user's; empty, not null, for one without.
     Column("mirror", Integer, primary_key=True, autoincrement=False),
-    Column("key_id", LargeBinary(32), primary_key=True),
+    Column("anchor", LargeBinary, primary_key=True),
     Column("user", String(256), primary_key=True),
-    Index("cloud_keys_user", "mirror", "user"),
+    Column("key_id", LargeBinary(32), primary_key=True),
+    Index("cloud_keys_key_id", "mirror", "key_id"),
+    sqlite_with_rowid=False,
 )
 
 accounts = Table(
@@ -67,8 +72,9 @@ accounts = Table(
     Column("name", String(400), nullable=False),
     Column("digest", LargeBinary(16), nullable=False),
     Column("stamp", Integer, nullable=False),
-    Index("accounts_anchor", "mirror", "anchor"),
-    Index("accounts_sid", "mirror", "sid"),
+    Index("accounts_anchor", "mirror", "anchor", "sid"),
+    Index("accounts_sid", "mirror", "sid", "anchor"),
+    sqlite_with_rowid=False,
 )
 
 account_values = Table(
@@ -83,6 +89,7 @@ account_values = Table(
     Column("serves", Boolean, nullable=False),
     Column("cloud_origin", Boolean, nullable=False),
     Index("account_values_public", "mirror", "public_id"),
+    sqlite_with_rowid=False,
 )
 
 pending = Table(

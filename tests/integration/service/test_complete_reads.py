@@ -47,7 +47,7 @@ def holders(*numbers: int) -> tuple[Account, ...]:
 
 
 def load(
-    made: Duty, stamp: int, users: Any, found: Any, read: Read = Reading.batches, first: bool = False
+    made: Duty, stamp: int, users: Any, found: Any, read: Read = Reading.parts, first: bool = False
 ) -> list[NewValue]:
     new: list[NewValue] = []
     with made.writing() as connection:

@@ -1,0 +1,201 @@
+"""Taking what a complete read has brought into the mirror, by SQL over sets and in short transactions.
+
+A mirror that is alone in its tables and made for the first time is filled in the order of the tables, before their
+indexes: a million rows that come in any order rewrite each page of an index hundreds of times. Else the rows that
+changed are exchanged, some thousands at a time, and in between whoever waits to write gets his turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, and_, delete, func, insert, literal, or_, select, tuple_
+
+from keytrust.database import writing_on
+from keytrust.service.duty import Duty
+from keytrust.service.mirror import keys_of
+from keytrust.service.sides import SIDES, Side
+from keytrust.service.staging import Staged
+from keytrust.store.database import store_faults
+from keytrust.store.mirror_tables import account_values, cloud_keys
+
+FILLED_AT_ONCE, EXCHANGED_AT_ONCE = 50_000, 5_000
+"""Objects in one transaction."""
+_TURN_SECONDS = 0.15
+"""Left to others between two transactions: SQLite lets those who wait look ten times a second."""
+_FILLING = ("cache_size = -65536", "threads = 2", "journal_size_limit = 67108864", "synchronous = NORMAL")
+"""With ``NORMAL`` a power cut may take the latest of these commits, whose rows are read anew: ``rebuilt`` is not set
+yet. What others commit, the journal above all, is on disk when they are told so as always."""
+
+NewValues = Callable[[set[bytes]], None]
+"""Told the ids of values that were not there before."""
+
+
+@contextmanager
+def merging_connection(duty: Duty) -> Iterator[Connection]:
+    """A connection for merging alone: it is not used again, so that its settings are nobody else's."""
+    with store_faults(duty.store), duty.store.connect() as connection:
+        connection.detach()
+        if connection.dialect.name == "sqlite":
+            driver: Any = connection.connection.dbapi_connection
+            for setting in _FILLING:
+                driver.execute(f"PRAGMA {setting}")
+        yield connection
+
+
+class Merge:
+    """Takes staged rows into one mirror.
+
+    Args:
+        duty: The domain.
+        connection: From ``merging_connection``.
+        stamp: The read's number. Rows that carry it were brought by a feed meanwhile; they are fresher, and stay.
+        done: Told how many objects have been taken in.
+    """
+
+    def __init__(self, duty: Duty, connection: Connection, stamp: int, done: Callable[[int], None]) -> None:
+        self._duty = duty
+        self._connection = connection
+        self._stamp = stamp
+        self._done = done
+        self._count = 0
+
+    # -- made for the first time --------------------------------------------------------------------------------
+
+    def forget_everything(self) -> bool:
+        """Drop what is left of an earlier attempt; whether the tables are empty then."""
+        alone = True
+        for side in SIDES.values():
+            for table in (side.children, side.table):
+                alone = self._forget(table) and alone
+        return alone
+
+    def fill(self, staged: list[Staged]) -> None:
+        """Fill empty tables, and make their indexes."""
+        pairs = [
+            pair for each in staged for pair in ((each.side.table, each.rows), (each.side.children, each.children))
+        ]
+        for table, _ in pairs:
+            for index in table.indexes:
+                with self._defining():
+                    index.drop(self._connection, checkfirst=True)
+        for table, source in pairs:
+            for low, high in self._parts(source, FILLED_AT_ONCE):
+                with self._writing():
+                    rows = select(*_columns(source)).where(source.c.n > low, source.c.n <= high).order_by(source.c.n)
+                    self._insert(table, rows)
+                self._tell(high - low if "digest" in table.c else 0)
+
+    def make_indexes(self) -> None:
+        """Make those indexes of the mirror's tables that are not there: a read that was killed may have left none."""
+        for side in SIDES.values():
+            for table in (side.table, side.children):
+                for index in sorted(table.indexes, key=lambda each: str(each.name)):
+                    with self._defining():
+                        index.create(self._connection, checkfirst=True)
+                if self._connection.dialect.name == "postgresql":
+                    with self._defining():
+                        self._connection.exec_driver_sql(f"ANALYZE {table.name}")
+
+    def _forget(self, table: Table) -> bool:
+        with self._writing():
+            mine = table.c.mirror == self._duty.mirror.id
+            others = or_(table.c.mirror < self._duty.mirror.id, table.c.mirror > self._duty.mirror.id)
+            alone = self._connection.execute(select(literal(1)).where(others).limit(1)).first() is None
+            if alone:
+                # Without a condition SQLite drops pages unread. PostgreSQL could hit rows that another has just made.
+                whole = self._connection.dialect.name == "sqlite"
+                self._connection.execute(delete(table) if whole else delete(table).where(mine))
+                return True
+        keys = list(table.primary_key.columns)
+        some = select(*keys).where(mine).limit(EXCHANGED_AT_ONCE)
+        gone = EXCHANGED_AT_ONCE
+        while gone == EXCHANGED_AT_ONCE:
+            with self._writing():
+                gone = self._connection.execute(delete(table).where(tuple_(*keys).in_(some))).rowcount
+            self._give_way()
+        return False
+
+    # -- brought up to date -------------------------------------------------------------------------------------
+
+    def exchange(self, staged: Staged, new_values: NewValues | None) -> None:
+        """Put the staged rows in the place of those that are there."""
+        staged.find_children_by_parent(self._connection)
+        for low, high in self._parts(staged.rows, EXCHANGED_AT_ONCE):
+            with self._writing():
+                self._exchange(staged, low, high, new_values)
+            self._tell(high - low)
+            self._give_way()
+
+    def _exchange(self, staged: Staged, low: int, high: int, new_values: NewValues | None) -> None:
+        side, connection, mirror = staged.side, self._connection, self._duty.mirror.id
+        name, new_name, parent = side.table.c[side.name], staged.rows.c[side.name], staged.children.c[side.parent]
+        part = and_(staged.rows.c.n > low, staged.rows.c.n <= high)
+        same = and_(side.table.c.mirror == mirror, name == new_name)
+        fresher = select(name).join(staged.rows, same).where(part, side.table.c.stamp >= self._stamp)
+        if kept := list(connection.execute(fresher).scalars()):
+            part = and_(part, new_name.not_in(kept))
+        names = select(new_name).where(part)
+        belonging = select(*_columns(staged.children)).where(parent.in_(names))
+        if new_values is not None:
+            new_values(set(connection.execute(_new_values(staged, mirror, names)).scalars()))
+        delete_objects(connection, side, mirror, names)
+        self._insert(side.table, select(*_columns(staged.rows)).where(part))
+        self._insert(side.children, belonging)
+
+    # -- helpers ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self._duty.writing_on(self._connection):
+            yield
+
+    @contextmanager
+    def _defining(self) -> Iterator[None]:
+        """A transaction without the lease, whose renewal would wait for an index; anybody may make or drop one."""
+        with store_faults(self._duty.store), writing_on(self._connection):
+            yield
+
+    def _insert(self, table: Table, rows: Select[Any]) -> None:
+        self._connection.execute(insert(table).from_select([column.name for column in table.columns], rows))
+
+    def _parts(self, source: Table, size: int) -> Iterator[tuple[int, int]]:
+        with self._writing():
+            last = self._connection.execute(select(func.max(source.c.n))).scalar() or 0
+        for start in range(0, last, size):
+            yield start, min(start + size, last)
+
+    def _tell(self, count: int) -> None:
+        self._count += count
+        self._done(self._count)
+
+    def _give_way(self) -> None:
+        self._duty.stop.wait(_TURN_SECONDS)
+
+
+def delete_objects(connection: Connection, side: Side, mirror: int, names: Select[Any] | Sequence[Any]) -> None:
+    """Delete the rows of objects, and of what belongs to them."""
+    children = side.children
+    if children is cloud_keys:
+        belonging = keys_of(mirror, names)
+    else:
+        belonging = and_(children.c.mirror == mirror, children.c[side.parent].in_(names))
+    connection.execute(delete(children).where(belonging))
+    connection.execute(delete(side.table).where(side.table.c.mirror == mirror, side.table.c[side.name].in_(names)))
+
+
+def _new_values(staged: Staged, mirror: int, names: Select[Any]) -> Select[Any]:
+    """The ids of staged values that the mirror does not have."""
+    of, known = staged.children.c, account_values.c
+    same = and_(known.mirror == mirror, known.guid == of.guid, known.value_id == of.value_id)
+    return (
+        select(of.value_id)
+        .outerjoin_from(staged.children, account_values, same)
+        .where(of.guid.in_(names), known.value_id.is_(None))
+    )
+
+
+def _columns(source: Table) -> list[Any]:
+    return [column for column in source.columns if column.name not in ("n", "seq")]
