@@ -28,6 +28,11 @@ def test_no_text_can_steer_the_terminal(text: str) -> None:
     assert not set(shown) & set(UNSEEN)
 
 
+def test_a_pile_of_marks_covers_no_other_line() -> None:
+    assert visible("e\u0301" + "Vie\u0323\u0302t") == "e\u0301" + "Vie\u0323\u0302t"
+    assert visible("w" + "\u0301" * 6) == "w" + "\u0301" * 4 + r"\u0301*2"
+
+
 @given(st.text() | st.text("[]/\\bold=:link red#@", max_size=12), st.sampled_from(["", "[/] end", " end", "\\[y/N]"]))
 @example(":warning: [red]\\[/]\\\\", "")
 def test_every_text_is_shown_as_it_is(text: str, after: str) -> None:

@@ -49,7 +49,7 @@ table{width:100%;border-collapse:collapse;margin:8px 0 16px;table-layout:fixed;f
 th{text-align:left;color:var(--soft);font-weight:600;font-size:12px;padding:6px 10px 6px 0;
 border-bottom:1px solid var(--line)}
 th:nth-child(1){width:30%}th:nth-child(3){width:34%}
-td{vertical-align:top;padding:9px 10px 9px 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+td{overflow:hidden;vertical-align:top;padding:9px 10px 9px 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
 td small{display:block;color:var(--soft)}
 dl{display:grid;grid-template-columns:auto 1fr;gap:0 10px;margin:0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
