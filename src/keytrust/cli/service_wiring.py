@@ -15,6 +15,7 @@ from keytrust.cloud.settings import CloudSettings
 from keytrust.cloud.source import CloudUser
 from keytrust.config import Settings
 from keytrust.errors import ConfigError
+from keytrust.log import logger
 from keytrust.service.service import Plant, Service
 from keytrust.store.database import open_store
 
@@ -22,6 +23,10 @@ from keytrust.store.database import open_store
 def _wait(stop: threading.Event, seconds: float) -> None:
     """Sleep, but not longer than the service goes on."""
     stop.wait(seconds)
+
+
+def _tell_migrated(before: str, now: str) -> None:
+    logger().info("store migrated", tables=now, before=before or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
             not_done="The service was not started.",
             remedy='Use keytrust sync from a timer, or a cloud of kind = "graph" or "registry".',
         )
-    store = open_store(settings.store.url)
+    store = open_store(settings.store.url, _tell_migrated)
     with ExitStack() as stack:
         stack.callback(store.dispose)
         service = Service(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from keytrust.store.tables import HEAD
 NOT_DONE = "Nothing was changed in the directory: no change is made that cannot be journaled first."
 
 
-def open_store(url: str) -> Engine:
+def open_store(url: str, migrated: Callable[[str, str], None] = lambda _before, _now: None) -> Engine:
     """Open the store at a SQLAlchemy URL, creating the database file and its tables if need be.
+
+    ``migrated`` is told the version that the tables had (empty when there were none) and have now, when that changes.
 
     Raises:
         StoreError: it cannot be opened; says why.
@@ -36,7 +38,7 @@ def open_store(url: str) -> Engine:
     engine = make_engine(parsed)
     with store_faults(engine):
         try:
-            migrate(engine, "keytrust.store", HEAD)
+            before = migrate(engine, "keytrust.store", HEAD)
         except UnknownVersionError as error:
             raise StoreError(
                 f"The store {engine.url.render_as_string(hide_password=True)} was made by a newer keytrust"
@@ -44,6 +46,8 @@ def open_store(url: str) -> Engine:
                 not_done=NOT_DONE,
                 remedy="Run the newer version, or restore the backup that was made before the upgrade.",
             ) from error
+    if before is not None:
+        migrated(before, HEAD)
     return engine
 
 

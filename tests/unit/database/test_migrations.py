@@ -17,6 +17,7 @@ from keytrust.database import make_engine, migrate
 from keytrust.errors import RegistryError, StoreError
 from keytrust.registry.database import Database
 from keytrust.store.database import open_store
+from keytrust.store.tables import HEAD
 from keytrust.sync.journal import Journal
 
 PACKAGES = ["keytrust.store", "keytrust.registry"]
@@ -85,3 +86,14 @@ def test_a_registry_database_of_a_newer_keytrust_is_left_alone(tmp_path: Path) -
         connection.execute(text("UPDATE registry_version SET version_num = '9999'"))
     with pytest.raises(RegistryError, match="made by a newer keytrust"):
         Database.open(url)
+
+
+def test_new_tables_are_told_once_by_us_and_the_library_keeps_silent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    told: list[tuple[str, str]] = []
+    for _ in range(2):
+        open_store(f"sqlite:///{tmp_path}/new.db", lambda *versions: told.append(versions)).dispose()
+    assert told == [("", HEAD)]
+    assert caplog.records == []
