@@ -20,7 +20,7 @@ from keytrust.service.limits import held_because
 from keytrust.service.link import Linked
 from keytrust.service.outcomes import Outcomes
 from keytrust.service.planning import plan_accounts, world_of
-from keytrust.service.worklist import Entry
+from keytrust.service.worklist import HELD_SECONDS, Entry
 from keytrust.sync.carrying import carry_out
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import Action, Change, Context, Plan
@@ -28,8 +28,6 @@ from keytrust.sync.report import RunReport
 
 BATCH = 100
 """Accounts planned together: so few that a change is not long behind a batch of a complete read."""
-HELD_SECONDS = 900.0
-"""How long removals that are held back rest before they are judged again."""
 
 
 class UnwritableError(DirectoryError):

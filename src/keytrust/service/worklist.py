@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
 
 from keytrust.service.mirror import Mirror, chunks
 from keytrust.store.mirror_tables import pending
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 3600.0
 """Seconds until an entry that failed is tried again: doubled each time, with jitter."""
+HELD_SECONDS = 900.0
+"""How long removals that are held back rest before they are judged again."""
+_MOST_JITTER = 1.25
 
 
 class Priority(IntEnum):
@@ -119,8 +122,7 @@ class Worklist:
 
     def set_aside(self, connection: Connection, entry: Entry, name: str, reason: str, now: float) -> float:
         """Set an entry aside that failed; returns when it will be tried again."""
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(entry.attempts, 20))
-        again = now + pause * random.uniform(0.75, 1.25)  # noqa: S311 - jitter, not a secret
+        again = now + _pause(entry.attempts) * random.uniform(0.75, _MOST_JITTER)  # noqa: S311 - jitter, not a secret
         connection.execute(
             update(pending)
             .where(self._unchanged([entry]))
@@ -158,6 +160,13 @@ class Worklist:
         return and_(pending.c.mirror == self._mirror, or_(*same))
 
 
+def _pause(attempts: int) -> float:
+    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 20))
+
+
 def _is_due(now: float) -> ColumnElement[bool]:
-    # A time further away than any that is ever set was written before the clock was put back.
-    return (pending.c.not_before <= now) | (pending.c.not_before > now + 2 * LONGEST_PAUSE)
+    # A time further away than any that is ever set for an entry was set before the clock was put back.
+    of = pending.c
+    longest = {0: HELD_SECONDS, **{n: _pause(n - 1) * _MOST_JITTER for n in range(1, 12)}}
+    rest = case(longest, value=of.attempts, else_=LONGEST_PAUSE * _MOST_JITTER)
+    return (of.not_before <= now) | (of.not_before > now + rest + 1.0)
