@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from rich.padding import Padding
+
 from keytrust.audit.registered import RegisteredKeys
 from keytrust.audit.removal import Candidate, still_unregistered
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import ask, bar, out, safe, say, table
+from keytrust.cli.output import ask, bar, out, safe, say
 from keytrust.cli.plan_view import SHOWN, exit_code, show_report
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.policy import Policy
@@ -16,19 +18,17 @@ from keytrust.sync.runs import Runs
 
 def show_candidates(runs: Runs, candidates: Sequence[Candidate]) -> None:
     """The values that were named, or could be, each with the name by which it alone is named."""
-    rows = table("Account", "Key", "Written by", "Why", "Name for --remove")
+    if candidates:
+        out.print("\n[bold]Names for --remove[/]")
     for candidate in candidates[:SHOWN]:
         run = runs.journal.wrote(candidate.subject.guid, candidate.value.raw)
         name = candidate.reason.fingerprint if candidate.reason else candidate.value.identity.hex()
-        rows.add_row(
-            safe(candidate.subject.name),
-            candidate.value.key_id.hex()[:16] or "-",
-            f"run {run}" if run else "somebody else",
-            safe(_reason(candidate)),
-            name,
-        )
-    if candidates:
-        out.print(rows)
+        # A name stands on a line of its own, however narrow the terminal: it is there to be copied.
+        out.print(f"{name}  {safe(candidate.subject.name)}", soft_wrap=True)
+        writer = f"keytrust in run {run}" if run else "somebody else"
+        key = candidate.value.key_id.hex()[:16]
+        written = f"key {key}…, written by {writer}" if key else f"written by {writer}"
+        out.print(Padding(f"[dim]{written}\n{safe(_reason(candidate))}[/]", (0, 0, 0, 2)))
     if len(candidates) > SHOWN:
         out.print(f"[dim]… and {len(candidates) - SHOWN:,} more.[/]")
 

@@ -84,7 +84,7 @@ def test_a_key_that_nobody_registered_is_told_with_severity_and_origin(site: Sit
     assert event.kind == "unexpected-value"
     assert (event.data["severity"], event.data["findings"]) == ("high", ["key-not-registered"])
     assert (event.data["originServer"], event.data["originTime"]) == ("DC2", "2026-01-02T00:00:00+00:00")
-    assert "without this one" in event.sentence
+    assert "the cloud reports one key, not this one, for" in event.sentence
     assert site.appears("root", value("root", 2), protected=True).data["severity"] == "critical"
 
 

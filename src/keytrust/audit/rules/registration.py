@@ -56,7 +56,9 @@ def _finding(subject: Subject, value: InspectedValue, state: Registered, registr
         return None
     if registration.no_user:
         return found(Code.NO_CLOUD_USER, subject, value, "a sign-in key, and the cloud has no user for the account")
-    message = f"the cloud reports the keys of {registration.user}, {len(registration.ngc)} of them, without this one"
+    number = len(registration.ngc)
+    reported = {0: "no key", 1: "one key, not this one,"}.get(number, f"{number} keys, not this one,")
+    message = f"the cloud reports {reported} for {registration.user}"
     return found(Code.NOT_REGISTERED, subject, value, message, cloud_user=registration.user)
 
 
