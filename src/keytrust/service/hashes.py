@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import secrets
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from dataclasses import dataclass
 from hashlib import blake2b
 
 _SHIFT, _HALF = 56, 128
 _SIGN = 1 << 63
+_PRIME = (1 << 127) - 1
 
 
 def hash64(name: bytes) -> int:
     """A name as a number. Two names of one number are taken for one: in a million, once in 40 million times."""
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") - _SIGN
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """Digests of 16 bytes as numbers of 64 bits, by a rule that is drawn anew for each read and kept from everybody.
+
+    Whoever can write to an account can try contents until their digest begins as that of one of a million others, and
+    the account would be taken for unchanged. Not knowing the rule they cannot: any two digests have one number with a
+    chance of 1 in 2**64 (universal hashing, Carter and Wegman 1979).
+    """
+
+    factor: int
+    offset: int
+
+    @classmethod
+    def drawn(cls) -> Fingerprints:
+        """A new rule."""
+        return cls(1 + secrets.randbelow(_PRIME - 1), secrets.randbelow(_PRIME))
+
+    def of(self, digest: bytes) -> int:
+        """A digest's number."""
+        return ((self.factor * int.from_bytes(digest, "big") + self.offset) % _PRIME >> 63) - _SIGN
 
 
 class Hashes:

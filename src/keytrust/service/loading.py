@@ -11,7 +11,7 @@ from queue import Full, Queue
 from sqlalchemy import Connection, func, select
 
 from keytrust.service.duty import Duty
-from keytrust.service.hashes import Hashes, hash64
+from keytrust.service.hashes import Fingerprints, Hashes, hash64
 from keytrust.service.merging import Merge, delete_objects, merging_connection
 from keytrust.service.mirror import NewValue, chunks
 from keytrust.service.reading import Opener, Part, Reading
@@ -77,16 +77,16 @@ class Loader:
         return dict(self._counts)
 
     def _reading(self, side: str, opener: Opener, folder: Path) -> Reading:
-        known = array("q")
+        known, rule = array("q"), Fingerprints.drawn()
         if not self._first:
             table = SIDES[side].table
             query = select(table.c.digest).where(table.c.mirror == self._duty.mirror.id)
             with self._duty.reading() as connection:
                 for some in connection.execution_options(yield_per=10_000).execute(query).partitions():
-                    known.frombytes(b"".join(row[0][:8] for row in some if row[0]))
+                    known.extend(rule.of(row[0]) for row in some if row[0])
         with_changed = side == "accounts" and not self._first
         file = folder / f"{side}.db"
-        return Reading(side, opener, self._duty.mirror.id, self._stamp - 1, known.tobytes(), with_changed, file)
+        return Reading(side, opener, self._duty.mirror.id, self._stamp - 1, known.tobytes(), rule, with_changed, file)
 
     def _note_new_values(self, part: Part) -> None:
         """Remember what may have appeared; whether it has is seen when it is taken in."""

@@ -19,7 +19,7 @@ from typing import Any
 
 from keytrust.errors import CloudError, DirectoryError, KeytrustError
 from keytrust.memory import relax_garbage_collection
-from keytrust.service.hashes import Hashes
+from keytrust.service.hashes import Fingerprints, Hashes
 from keytrust.service.sides import SIDES, batches
 from keytrust.service.staging import Staging
 
@@ -45,7 +45,8 @@ class Reading:
         opener: Where from.
         mirror: The mirror's number.
         stamp: For the rows.
-        known: Fingerprints of the rows that are mirrored already, packed.
+        known: Numbers of the rows that are mirrored already, packed.
+        rule: How a row's digest becomes its number.
         with_changed: Whether the objects that changed are wanted themselves too.
         file: Where the rows of those that changed go, see ``Staging``.
     """
@@ -55,6 +56,7 @@ class Reading:
     mirror: int
     stamp: int
     known: bytes
+    rule: Fingerprints
     with_changed: bool
     file: Path
 
@@ -63,8 +65,16 @@ class Reading:
         known = Hashes()
         known.add_all(self.known)
         known.freeze()
+        number = self.rule.of
         staging = Staging(SIDES[self.side], self.file)
-        found = batches(self.side, self.opener(), self.mirror, self.stamp, known, with_changed=self.with_changed)
+        found = batches(
+            self.side,
+            self.opener(),
+            self.mirror,
+            self.stamp,
+            lambda digest: number(digest) in known,
+            with_changed=self.with_changed,
+        )
         for batch in found:
             if batch.rows:
                 staging.add(batch.rows, batch.children)

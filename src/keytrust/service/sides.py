@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from sqlalchemy import Table
 
 from keytrust.cloud.source import CloudUser
 from keytrust.directory.account import Account
-from keytrust.service.hashes import Hashes, hash64
+from keytrust.service.hashes import hash64
 from keytrust.service.rows import Row, account_digest, account_rows, key_rows, user_row
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
 
@@ -21,6 +20,7 @@ BATCH = 2_000
 """Objects in one batch: enough that handing it on costs nothing, few enough to be held."""
 
 Tuples = list[tuple[Any, ...]]
+Known = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class Batch:
 
 
 def batches(
-    side: str, objects: Iterable[Any], mirror: int, stamp: int, known: Hashes, *, with_changed: bool
+    side: str, objects: Iterable[Any], mirror: int, stamp: int, known: Known, *, with_changed: bool
 ) -> Iterator[Batch]:
-    """All objects of a side in batches; ``known`` are the fingerprints of those that are mirrored as they are."""
+    """All objects of a side in batches; those whose row's digest is ``known`` are mirrored as they are."""
     convert, source, number = _CONVERT[side], iter(objects), 0
     while some := list(islice(source, BATCH)):
         names = array("q")
@@ -88,28 +88,23 @@ def batches(
         yield Batch(len(some), names.tobytes(), rows, children, changed)
 
 
-def fingerprint(digest: bytes) -> int:
-    """A row's digest as a number; it covers the name, so that each is of one row alone."""
-    return int.from_bytes(digest[:8], sys.byteorder, signed=True)
-
-
 Converted = tuple[bytes, Row | None, list[Row]]
 """An object's name, its row unless it is mirrored as it is, and the rows of what belongs to it."""
 
 
-def _user(mirror: int, stamp: int, user: CloudUser, known: Hashes) -> Converted:
+def _user(mirror: int, stamp: int, user: CloudUser, known: Known) -> Converted:
     name, row = user.id.encode(), user_row(mirror, stamp, user)
-    if fingerprint(row["digest"]) in known:
+    if known(row["digest"]):
         return name, None, []
     return name, row, key_rows(mirror, user)
 
 
-def _account(mirror: int, stamp: int, account: Account, known: Hashes) -> Converted:
+def _account(mirror: int, stamp: int, account: Account, known: Known) -> Converted:
     digest = account_digest(account)
-    if fingerprint(digest) in known:
+    if known(digest):
         return account.guid, None, []
     made = account_rows(mirror, stamp, account, digest)
     return account.guid, made.account, made.values
 
 
-_CONVERT: dict[str, Callable[[int, int, Any, Hashes], Converted]] = {"users": _user, "accounts": _account}
+_CONVERT: dict[str, Callable[[int, int, Any, Known], Converted]] = {"users": _user, "accounts": _account}
