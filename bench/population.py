@@ -35,12 +35,18 @@ def make(folder: Path, users: int) -> None:
 
 
 class PlayedSource:
-    """The cloud's side. ``reading`` sums up the seconds that the file itself took."""
+    """The cloud's side. ``reading`` sums up the seconds that the file itself took.
+
+    Args:
+        folder: Where ``make`` wrote.
+        renamed: Every so many users have another name than ``make`` gave them.
+    """
 
     name = "played"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, renamed: int | None = None) -> None:
         self._path = folder / "cloud"
+        self._renamed = renamed
         self.reading = 0.0
 
     def latest(self) -> str:
@@ -50,21 +56,30 @@ class PlayedSource:
         return Changes((), {}, cursor or "0")
 
     def read(self, progress: Progress | None = None) -> Iterator[CloudUser]:
+        number = 0
         for body in _pages(self._path, self):
             for item in spooled_items(body):
+                number += 1
+                if self._renamed and not number % self._renamed and isinstance(item, dict):
+                    item["userPrincipalName"] = f"renamed-{item['userPrincipalName']}"
                 yield parse_user(item)
 
 
 class PlayedDirectory:
-    """The directory's side."""
+    """The directory's side; arguments as for ``PlayedSource``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, renamed: int | None = None) -> None:
         self._path = folder / "directory"
+        self._renamed = renamed
         self.reading = 0.0
 
     def accounts(self) -> Iterator[Account]:
+        number = 0
         for body in _pages(self._path, self):
             for dn, entry in marshal.loads(body):  # noqa: S302 - ours
+                number += 1
+                if self._renamed and not number % self._renamed:
+                    entry["sAMAccountName"] = [b"renamed-" + entry["sAMAccountName"][0]]
                 yield from_entry(dn, entry)
 
 
@@ -84,8 +99,13 @@ def _pages(path: Path, clock: PlayedSource | PlayedDirectory) -> Iterator[bytes]
             yield body
 
 
+def key_material(number: int) -> bytes:
+    """A key in the RSA1 form; nobody has its private half, or knows whether there is one."""
+    return to_rsa1(int.from_bytes(shake_256(b"%d" % number).digest(256), "big") | 1 << 2047 | 1, 65537)
+
+
 def _person(number: int) -> tuple[dict[str, object], str, dict[str, list[bytes]]]:
-    material = to_rsa1(int.from_bytes(shake_256(b"%d" % number).digest(256), "big") | 1 << 2047 | 1, 65537)
+    material = key_material(number)
     device = UUID(int=number)
     guid = sha256(b"guid %d" % number).digest()[:16]
     sid = bytes.fromhex("010500000000000515000000") + struct.pack("<4I", 1111111111, 2222222222, 3333333333, number)

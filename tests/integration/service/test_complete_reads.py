@@ -9,18 +9,24 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
-from tests.support.memory_link import Given, MemorySource, duty
-from tests.support.world import account, cloud_user, key, value
+from tests.support.directory import MemoryDirectory
+from tests.support.memory_link import Given, MemoryLink, MemorySource, duty
+from tests.support.world import account, cloud_user, guid, key, value
 
 from keytrust.cloud.source import CloudUser, Reported
 from keytrust.directory.account import Account
 from keytrust.errors import CloudError
+from keytrust.service import merging
 from keytrust.service.duty import Duty
-from keytrust.service.loading import Loader, Read
+from keytrust.service.feeds import CloudFeed
+from keytrust.service.loading import STORED, Loader, Read
 from keytrust.service.mirror import NewValue
 from keytrust.service.reading import Reading, read_apart
+from keytrust.service.worker import Worker
 from keytrust.store.database import open_store
+from keytrust.store.lease import renewing
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
+from keytrust.sync.stored import StoredKey
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +119,39 @@ def test_what_a_feed_brought_meanwhile_is_fresher_and_stays(store: Engine) -> No
     load(made, 2, while_reading, Given(holders(1, 2, 3)))
     keys = content(made)[1]
     assert keys == {(old[0].id, key(7).key_id), (old[2].id, key(3).key_id)}
+
+
+def test_whoever_registers_during_a_read_is_served_at_once(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While both sides are read, and between any two transactions in which what they brought is taken in."""
+    monkeypatch.setattr(merging, "EXCHANGED_AT_ONCE", 1)
+    source, directory = MemorySource(), MemoryDirectory(*holders(1, 2, 3))
+    made, _ = duty(store, source)
+    load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
+    feed, worker = CloudFeed(made, lambda: None, lambda: None), Worker(made, MemoryLink(directory))
+    served: list[str] = []
+
+    def register(name: str, number: int, when: str) -> None:
+        source.put(cloud_user(name, (key(number),)))
+        feed.poll()
+        worker.work()
+        assert key(number).key_id in {StoredKey.read(raw).key_id for raw in directory.values[guid(name)]}
+        served.append(when)
+
+    def while_reading() -> Iterator[CloudUser]:
+        yield from people(4, 5, 6)
+        register("alice", 7, "reading")
+
+    def progress(what: str, done: int) -> None:
+        if what == STORED:
+            register("bob", 10 + done, f"storing {done}")
+
+    renamed = [replace(each, name=f"{each.name}-2") for each in holders(1, 2, 3)]
+    with made.writing() as connection:
+        made.mirror.save(connection, stamp=2)
+    loader = Loader(made, 2, first=False, read=Reading.parts, progress=progress, new_value=lambda _: None)
+    with renewing(made.lease):
+        loader.load({"users": while_reading, "accounts": Given(tuple(renamed))})
+    assert served == ["reading", *(f"storing {number}" for number in range(1, 7))]
 
 
 def test_a_read_that_breaks_off_drops_nobody(store: Engine) -> None:
