@@ -185,7 +185,11 @@ class Session:
                 raise DirSyncRefusedError(self.server, faults.words(error)) from error
             except (ldap.LDAPError, ValueError) as error:
                 said = faults.words(error) if isinstance(error, ldap.LDAPError) else str(error)
-                raise DirectoryError(f"{self.server} did not say what has changed: {said}.", detail=said) from error
+                raise DirectoryError(
+                    f"{self.server} did not say what has changed: {said}.",
+                    remedy="Check that the domain controller runs and answers LDAP.",
+                    detail=said,
+                ) from error
             for dn, entry in rows:
                 if dn is not None and entry.get("objectGUID"):
                     guids[entry["objectGUID"][0]] = None

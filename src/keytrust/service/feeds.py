@@ -13,7 +13,7 @@ from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 from keytrust.service.duty import Duty
 from keytrust.service.link import Link
-from keytrust.service.watch import changed_since
+from keytrust.service.watch import Watched, changed_since
 from keytrust.service.worklist import Priority
 
 _CURSOR_AGE = 3600.0
@@ -92,13 +92,14 @@ class DirectoryFeed:
             if header["rebuilt"] is None:
                 return
             self._cursor = header["directory_cursor"]
+        kept = self._session is not None
         try:
-            if self._session is None:
-                self._session = self._link.domain.session()
-            watched = changed_since(self._link.domain, self._session, self._cursor)
+            watched = self._ask(self._cursor)
         except DirectoryError:
-            self.close()
-            raise
+            if not kept:
+                raise
+            # Domain controllers end connections now and then, those whose ticket has run out for one: no fault yet.
+            watched = self._ask(self._cursor)
         aged = time.monotonic() - self._stored_at > _CURSOR_AGE
         if not (watched.guids or watched.lost or aged):
             self._cursor = watched.cursor
@@ -111,6 +112,15 @@ class DirectoryFeed:
             self._lost_track()
         if watched.guids:
             self._found_work()
+
+    def _ask(self, cursor: bytes | None) -> Watched:
+        try:
+            if self._session is None:
+                self._session = self._link.domain.session()
+            return changed_since(self._link.domain, self._session, cursor)
+        except DirectoryError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give up the connection; the next poll opens another."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,13 +13,14 @@ from sqlalchemy import Engine
 from keytrust.database import writing
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
-from keytrust.errors import KeytrustError
+from keytrust.errors import KeytrustError, StoreError
 from keytrust.log import logger
 from keytrust.service.duty import Duty
 from keytrust.service.events import Event, EventKind, Events
 from keytrust.service.mirror import Mirror
 from keytrust.service.reading import Opener
 from keytrust.service.settings import ServiceSettings
+from keytrust.service.sharing import Generosity, Presence, somebody_stands_idle
 from keytrust.service.source import ChangingSource
 from keytrust.service.term import Term
 from keytrust.store.database import store_faults
@@ -28,6 +30,8 @@ from keytrust.sync.policy import Policy
 _ATTEMPT_SECONDS = 0.5
 """How often the lease of a domain is asked for while somebody else has it."""
 _LONGEST_PAUSE = 15.0
+_SHARE_SECONDS = 5.0
+"""How often an instance looks whether another one has nothing to do."""
 _COURTESY_SECONDS = 1.2
 """An instance that writes to a domain already lets others go first for another one, so that domains spread."""
 
@@ -69,6 +73,8 @@ class Service:
         self.events = Events()
         self._stop = plant.stop
         self._terms: dict[str, Term] = {}
+        self._sharing = threading.Lock()
+        self._generosity = Generosity()
         self._threads = {
             label: threading.Thread(target=self._serve, args=(label,), name=f"domain {label}", daemon=True)
             for label in plant.domains
@@ -132,14 +138,18 @@ class Service:
         with store_faults(plant.store), writing(plant.store) as connection:
             mirror = Mirror.open(connection, domain_sid=sid, name=name, source=plant.source.name)
         self._tell_standing_by(name, sid)
-        while not self._stop.is_set():
-            if self._terms:
-                self._stop.wait(_COURTESY_SECONDS)
-            if not self._is_paused(mirror) and not self._stop.is_set():
-                lease = acquire(plant.store, sid, holder_name("keytrust run"))
-                if lease is not None:
-                    self._serve_term(label, name, sid, mirror, lease)
-            self._stop.wait(_ATTEMPT_SECONDS * random.uniform(0.75, 1.0))  # noqa: S311
+        with Presence(plant.store, sid) as presence:
+            while not self._stop.is_set():
+                if self._terms:
+                    self._stop.wait(_COURTESY_SECONDS)
+                paused = self._is_paused(mirror)
+                presence.show(idle=not self._terms and not paused)
+                if not paused and not self._stop.is_set() and not self._generosity.abstains(label):
+                    lease = acquire(plant.store, sid, holder_name("keytrust run"))
+                    if lease is not None:
+                        presence.show(idle=False)
+                        self._serve_term(label, name, sid, mirror, lease)
+                self._stop.wait(_ATTEMPT_SECONDS * random.uniform(0.75, 1.0))  # noqa: S311
 
     def _tell_standing_by(self, name: str, sid: str) -> None:
         holder = holder_of(self._plant.store, sid)
@@ -167,7 +177,7 @@ class Service:
         duty.tell(EventKind.LEASE_GAINED, f"This instance is the writer for {name}.", holder=holder)
         term = Term(duty, plant.domains[label], plant.poll_seconds, plant.read_users)
         self._terms[label] = term
-        watcher = threading.Thread(target=self._pass_on_stop, args=(duty,), daemon=True)
+        watcher = threading.Thread(target=self._watch_over, args=(label, duty, term), daemon=True)
         watcher.start()
         try:
             term.serve()
@@ -175,13 +185,33 @@ class Service:
             del self._terms[label]
             lost = not lease.held()
             lease.release()
-            why = "another instance has taken over" if lost else "it was told to stop, or the domain is paused"
+            why = "it was told to stop, or the domain is paused"
+            if lost:
+                why = "another instance has taken over"
+            elif self._generosity.abstains(label):
+                why = "given up to an instance that had nothing to do"
             duty.tell(EventKind.LEASE_LOST if lost else EventKind.LEASE_RELEASED, f"{name}: {why}.", holder=holder)
 
-    def _pass_on_stop(self, duty: Duty) -> None:
+    def _watch_over(self, label: str, duty: Duty, term: Term) -> None:
+        """End a term when the service ends, or when somebody else had better go on with it."""
+        asked = time.monotonic()
         while not duty.stop.is_set():
             if self._stop.wait(0.2):
                 duty.stop.set()
+            elif time.monotonic() - asked > _SHARE_SECONDS:
+                asked = time.monotonic()
+                if self._gives_up(label, duty, term):
+                    duty.stop.set()
+
+    def _gives_up(self, label: str, duty: Duty, term: Term) -> bool:
+        def wanted() -> bool:
+            return somebody_stands_idle(duty.store, duty.domain_sid)
+
+        try:
+            with self._sharing:
+                return self._generosity.gives(label, domains=len(self._terms), idle=term.is_idle(), wanted=wanted)
+        except StoreError:
+            return False  # the worker meets it too, and reports it
 
     def _tell_failed(self, label: str, fault: str, failures: int) -> None:
         sentence = f"{label}: {fault}"

@@ -104,6 +104,12 @@ class Term:
         """Ask the cloud now: it has said that somebody changed."""
         self._cloud.wake()
 
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be done and both sides answer: the moment to let somebody else go on."""
+        parts = (self._cloud, self._directory, self._worker)
+        rested = all(part.health.last_good and not part.health.failures for part in parts)
+        return rested and not self._state.waiting and not self._reconciler.progress.stage
+
     def last_beat(self) -> float:
         """When the worker last came round or began with a batch, by the monotonic clock: for a watchdog."""
         return max(self._worker.health.beat, self._work.beat)
