@@ -104,6 +104,8 @@ def audit(
       keytrust audit dump.ldif --cloud users.json --format html -o report.html
     """
     named = _named(remove or [], fix=fix, dry_run=dry_run, live=dump is None)
+    if file is not None and form is Format.TABLE:
+        raise typer.BadParameter("--output is for a report: give a --format other than table")
     if fix and form is not Format.TABLE and file is None:
         raise typer.BadParameter("--fix writes to standard output too, so a report in this format needs --output")
     known = device_files.load(devices) if devices else None
@@ -130,14 +132,15 @@ def audit(
         outcome = _audited(subject, auditor, raw=bool(observers), expected=expect or [])
         scope = Scope(subject.name, source.name if source else "", outcome.devices, now)
         result = Result(scope, findings, outcome)
-        with output(file) as out_file:
-            if form in WRITERS:
-                WRITERS[form](result, out_file)
-            elif form is not Format.TABLE:
-                (lines if form is Format.WHFBTOOLS else cloud_lines).write(out_file)
         if form is Format.TABLE:
             show_result(result)
-        elif form in (Format.WHFBTOOLS, Format.WHFBTOOLS_CLOUD):
+        else:
+            with output(file) as out_file:
+                if form in WRITERS:
+                    WRITERS[form](result, out_file)
+                else:
+                    (lines if form is Format.WHFBTOOLS else cloud_lines).write(out_file)
+        if form in (Format.WHFBTOOLS, Format.WHFBTOOLS_CLOUD):
             say_counters(result)
         if write_baseline is not None:
             say(f"{baseline.save(write_baseline, findings, before):,} findings accepted in {write_baseline}.")

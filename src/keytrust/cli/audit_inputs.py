@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
@@ -66,12 +67,14 @@ def read_registered(source: KeySource, through: Through = lambda users: users) -
 
 @contextmanager
 def output(path: Path | None) -> Iterator[IO[str]]:
-    """Standard output, or a file that appears under its name only when it is complete.
+    """Standard output, or a file that appears under its name only when it is complete. In UTF-8, wherever it goes.
 
     Raises:
         AuditError: it cannot be written.
     """
     if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):  # a report says itself that it is UTF-8, or is taken for that
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         yield sys.stdout
         return
     try:

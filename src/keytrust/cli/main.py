@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -104,6 +105,8 @@ def main() -> None:
     """Run the program; every way out of it is a documented exit code and, on a fault, a sentence."""
     interrupts.install()
     relax_garbage_collection()
+    if isinstance(sys.stdout, TextIOWrapper):  # as standard error does: a name that does not fit is spelt out
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except KeytrustError as error:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,46 @@ def test_decode_refuses_garbage_in_one_line_each(line: bytes) -> None:
     assert "Line 1" in done.output
     assert "Intact" in done.output
     assert not RAW.search(done.output)
+
+
+class TestOutput:
+    """A terminal or a file of any encoding takes what is written, and a reader may stop reading."""
+
+    @pytest.fixture
+    def dump(self, tmp_path: Path) -> Path:
+        record = "dn: CN=Zoë\nobjectClass: user\nsAMAccountName: Zoë 名\nmsDS-KeyCredentialLink: garbage\n\n"
+        (tmp_path / "dump.ldif").write_text(record + record.replace("Zoë", "b") * 2000, encoding="utf-8")
+        return tmp_path / "dump.ldif"
+
+    @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+    def test_names_that_the_terminal_cannot_show_are_spelt_out(self, dump: Path, encoding: str) -> None:
+        done = self.audit(dump, encoding)
+        assert done.returncode == 0
+        assert done.stderr == b""
+        assert "Zoë 名".encode(encoding, "backslashreplace") in done.stdout
+
+    @pytest.mark.parametrize("form", ["csv", "html"])
+    def test_a_report_is_utf_8_whatever_the_terminal_is(self, dump: Path, form: str) -> None:
+        assert "Zoë 名" in self.audit(dump, "latin-1", "--format", form).stdout.decode("utf-8")
+
+    def test_a_reader_that_stops_reading_is_no_fault_of_the_dump(self, dump: Path) -> None:
+        command = [sys.executable, "-m", "keytrust", "audit", str(dump), "--format", "csv"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stderr is not None
+            assert process.stdout.read(8) == b"severity"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+
+    def test_a_file_for_a_report_needs_a_format(self, dump: Path) -> None:
+        done = run("audit", str(dump), "-o", str(dump.with_name("report")))
+        assert done.exit_code == 64
+        assert not dump.with_name("report").exists()
+
+    @staticmethod
+    def audit(dump: Path, encoding: str, *more: str) -> subprocess.CompletedProcess[bytes]:
+        env = os.environ | {"PYTHONIOENCODING": encoding}
+        command = [sys.executable, "-m", "keytrust", "audit", str(dump), *more]
+        return subprocess.run(command, env=env, capture_output=True, check=False, timeout=120)
 
 
 class TestPlanFiles:

@@ -6,7 +6,7 @@ import codecs
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, NamedTuple
@@ -42,25 +42,29 @@ def on_disk(path: Path) -> Iterator[Path]:
     Raises:
         AuditError: it cannot be read.
     """
-    try:
-        if str(path) == "-":
-            with _copy() as copy:
-                shutil.copyfileobj(sys.stdin.buffer, copy, PIECE)
-                copy.flush()
-                yield Path(copy.name)
-            return
-        with path.open("rb") as file:
-            encoding = _UTF16.get(file.read(2))
-            if encoding is not None:
-                with _copy() as copy:
-                    _transcode(file, copy, encoding, path)
-                    yield Path(copy.name)
-                return
-        yield path
-    except OSError as error:
-        raise AuditError(
-            f"The dump {path} cannot be read: {error.strerror}.", not_done="Nothing was audited."
-        ) from error
+    with ExitStack() as stack:
+        try:
+            found = _found(path, stack)
+        except OSError as error:
+            raise AuditError(
+                f"The dump {path} cannot be read: {error.strerror}.", not_done="Nothing was audited."
+            ) from error
+        yield found  # outside: what goes wrong in there is no fault of the dump
+
+
+def _found(path: Path, stack: ExitStack) -> Path:
+    if str(path) == "-":
+        copy = stack.enter_context(_copy())
+        shutil.copyfileobj(sys.stdin.buffer, copy, PIECE)
+        copy.flush()
+        return Path(copy.name)
+    with path.open("rb") as file:
+        encoding = _UTF16.get(file.read(2))
+        if encoding is None:
+            return path
+        copy = stack.enter_context(_copy())
+        _transcode(file, copy, encoding, path)
+        return Path(copy.name)
 
 
 def _copy() -> IO[bytes]:
