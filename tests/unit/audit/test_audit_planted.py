@@ -41,6 +41,7 @@ def by_impacket(name: str) -> bytes:
 
 BUILDERS = {name: (lambda account, text=text: planted(text, account)) for name, text in PLANTED.items()}
 BUILDERS |= {"dsinternals": by_dsinternals, "impacket": by_impacket}
+BUILDERS |= {f"keytrust, {form}": (lambda account, form=form: value(account, 90, form)) for form in Dialect}
 
 
 @pytest.mark.parametrize("tool", BUILDERS)
