@@ -86,11 +86,7 @@ def load(path: Path) -> Plan:
         PlanError: it cannot be read, is not a plan, or was damaged.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise PlanError(f"{path} is too large to be a plan.", not_done=NOT_DONE)
-        if path.stat().st_size >= _LARGE and not _begins_as_plan(path):
-            raise PlanError(f"{path} does not begin as a plan.", not_done=NOT_DONE, remedy=AGAIN)
-        document = _Document.model_validate_json(path.read_bytes())
+        document = _Document.model_validate_json(_read(path))
     except OSError as error:
         raise PlanError(f"The plan {path} cannot be read: {error.strerror}.", not_done=NOT_DONE) from error
     except ValidationError as error:
@@ -105,9 +101,18 @@ def load(path: Path) -> Plan:
     )
 
 
-def _begins_as_plan(path: Path) -> bool:
+def _read(path: Path) -> bytes:
     with path.open("rb") as file:
-        return f'"{FORMAT}"'.encode() in file.read(_BEGINNING)
+        size = os.fstat(file.fileno()).st_size
+        if size >= _LARGE and f'"{FORMAT}"'.encode() not in file.read(_BEGINNING):
+            raise PlanError(f"{path} does not begin as a plan.", not_done=NOT_DONE, remedy=AGAIN)
+        if size:
+            file.seek(0)
+        most = max(_LARGE, min(size, MAX_BYTES))  # a pipe or a device does not say its size, and may have no end
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise PlanError(f"{path} is too large to be a plan.", not_done=NOT_DONE)
+    return data
 
 
 def check_still_valid(saved: Plan, fresh: Plan) -> None:

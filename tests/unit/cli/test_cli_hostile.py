@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from click.testing import Result
@@ -183,6 +184,18 @@ class TestPlanFiles:
             file.truncate(1 << 30)  # holes: nothing of it is on disk
         with pytest.raises(PlanError, match="does not begin as a plan"):
             planfile.load(saved)
+
+    def test_an_endless_one_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(planfile, "_LARGE", 1 << 20)
+        with pytest.raises(PlanError, match="too large"):
+            planfile.load(Path("/dev/zero"))
+
+    def test_one_from_a_pipe_is_read(self, saved: Path, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        writer = Thread(target=(tmp_path / "pipe").write_bytes, args=(saved.read_bytes(),))
+        writer.start()
+        assert planfile.load(tmp_path / "pipe") == planfile.load(saved)
+        writer.join()
 
     def test_of_many_faults_some_are_told(self, saved: Path) -> None:
         document = json.loads(saved.read_text())
