@@ -138,7 +138,8 @@ def _read(
             found = len(set(suspects(connection, duty.mirror, duty.policy)))
     with duty.writing() as connection:
         duty.mirror.save(connection, rebuilt="2026-01-01T00:00:00+00:00")
-    assert (counts["users"], counts["accounts"], found) == (USERS, USERS, 0), (counts, found)
+    assert counts == {"users": USERS, "accounts": USERS}, counts
+    assert found <= (1 if meanwhile else 0), found  # whose key is just being written
     cost = _Cost(time.perf_counter() - began, _cpu() - cpu)
     print(f"read {stamp}: {cost}, load {os.getloadavg()}", file=sys.stderr)
     return cost

@@ -38,6 +38,9 @@ CHUNK = 400
 """Values in one IN list."""
 _LOCK = 0x6B65796E  # "keyn": PostgreSQL's advisory locks of mirrors
 
+GONE = "gone"
+"""The reason why nothing is known of a user who was deleted."""
+
 Item = TypeVar("Item")
 
 
@@ -119,21 +122,18 @@ class Mirror:
     def drop_users(self, connection: Connection, ids: Iterable[str], stamp: int) -> set[bytes]:
         """Take in that users are gone. That says nothing about keys: their accounts match nobody from now on.
 
-        The row stays, emptied, so that a complete read that is under way and has seen the user does not revive it.
+        Their rows are there afterwards, emptied, so that a complete read that is under way and has seen them does not
+        revive them, known before or not.
         """
         affected: set[bytes] = set()
-        for chunk in chunks(list(ids)):
-            gone = [user_of(row) for row in self._user_rows(connection, chunk)]
-            names = [user.id for user in gone]
-            if not names:
-                continue
-            self._drop_keys(connection, names)
-            empty = {"anchor": None, "sid": None, "known": False, "reason": "gone", "keys": b"", "digest": b""}
-            connection.execute(
-                update(cloud_users)
-                .where(cloud_users.c.mirror == self.id, cloud_users.c.id.in_(names))
-                .values(**empty, stamp=stamp)
-            )
+        for chunk in chunks(sorted(set(ids))):
+            known = self._user_rows(connection, chunk)
+            gone = [user_of(row) for row in known]
+            self._drop_keys(connection, [user.id for user in gone])
+            upns = dict.fromkeys(chunk, "") | {row["id"]: row["upn"] for row in known}
+            empty = {"anchor": None, "sid": None, "known": False, "reason": GONE, "keys": b"", "digest": b""}
+            rows = [{"mirror": self.id, "id": name, "upn": upn, **empty, "stamp": stamp} for name, upn in upns.items()]
+            upsert(connection, cloud_users, rows)
             affected |= self._accounts_touched_by(connection, gone)
         return affected
 

@@ -8,11 +8,10 @@ from sqlalchemy import Engine, select
 
 from keytrust.cloud.source import CloudUser, Progress
 from keytrust.errors import StoreError
+from keytrust.service.mirror import GONE
 from keytrust.service.rows import user_of
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import cloud_users, mirrors
-
-_GONE = "gone"
 
 
 class StoredSource:
@@ -56,7 +55,7 @@ class StoredSource:
 
     def read(self, progress: Progress | None = None) -> Iterator[CloudUser]:
         """See ``KeySource``."""
-        query = select(cloud_users).where(cloud_users.c.mirror == self._mirror, cloud_users.c.reason != _GONE)
+        query = select(cloud_users).where(cloud_users.c.mirror == self._mirror, cloud_users.c.reason != GONE)
         with store_faults(self._store), self._store.connect() as connection:
             rows = connection.execution_options(yield_per=1000).execute(query).mappings()
             for number, row in enumerate(rows, 1):

@@ -20,6 +20,7 @@ from keytrust.directory.account import Account
 from keytrust.service import merging, sides
 from keytrust.service.duty import Duty
 from keytrust.service.loading import Loader
+from keytrust.service.mirror import GONE
 from keytrust.service.reading import Reading
 from keytrust.service.rows import account_rows, key_rows, user_row
 from keytrust.service.suspects import suspects
@@ -41,6 +42,8 @@ class Step:
     accounts: list[Account]
     fed_users: list[CloudUser]
     fed_accounts: list[Account]
+    deleted: set[str]
+    """Users of whom the cloud's feed says that they are gone, known before or not."""
     flapped: bool
     """Whether what the feeds bring is how it was before: the read saw it in another state in between."""
     seen_before: list[Account]
@@ -57,6 +60,7 @@ steps = st.builds(
     directory(),
     st.one_of(st.just([]), cloud()),
     st.one_of(st.just([]), directory()),
+    st.sets(names.map("id-{}".format), max_size=2),
     st.booleans(),
     directory(),
 )
@@ -70,6 +74,7 @@ def read(made: Duty, number: int, step: Step) -> list[bytes]:
         yield from step.users
         with made.writing() as connection:
             made.mirror.put_users(connection, step.fed_users, number)
+            made.mirror.drop_users(connection, step.deleted, number)
             made.mirror.put_accounts(connection, step.fed_accounts, number)
 
     with made.writing() as connection:
@@ -93,7 +98,7 @@ def read(made: Duty, number: int, step: Step) -> list[bytes]:
 def expected(step: Step) -> tuple[list[CloudUser], list[Account]]:
     users = {each.id: each for each in (*step.users, *step.fed_users)}
     found = {each.guid: each for each in (*step.accounts, *step.fed_accounts)}
-    return list(users.values()), list(found.values())
+    return [each for name, each in users.items() if name not in step.deleted], list(found.values())
 
 
 def described(made: Duty, users: list[CloudUser], found: list[Account]) -> Content:
@@ -109,18 +114,22 @@ def described(made: Duty, users: list[CloudUser], found: list[Account]) -> Conte
 
 
 def content(made: Duty) -> Content:
+    """The mirror's tables without stamps, and without what is left of users who are gone."""
+    found: Content = []
     with made.reading() as connection:
-        return [
-            {
-                tuple(row)
-                for row in connection.execute(
-                    select(*(column for column in table.columns if column.name != "stamp")).where(
-                        table.c.mirror == made.mirror.id
-                    )
-                )
-            }
-            for table in TABLES
-        ]
+        for table in TABLES:
+            columns = [column for column in table.columns if column.name != "stamp"]
+            query = select(*columns).where(table.c.mirror == made.mirror.id)
+            if table is cloud_users:
+                query = query.where(cloud_users.c.reason != GONE)
+            found.append({tuple(row) for row in connection.execute(query)})
+    return found
+
+
+def deleted(made: Duty) -> set[str]:
+    query = select(cloud_users.c.id).where(cloud_users.c.mirror == made.mirror.id, cloud_users.c.reason == GONE)
+    with made.reading() as connection:
+        return set(connection.execute(query).scalars())
 
 
 def to_be_looked_at(users: list[CloudUser], found: list[Account], ours: set[bytes], adopt: bool) -> set[bytes]:
@@ -196,12 +205,13 @@ def test_reads_one_after_another_leave_the_mirror_and_find_the_accounts_as_descr
         for number, each in enumerate(given_steps, 1):
             step = each
             if number == 1:  # the feeds wait for it
-                step = replace(each, fed_users=[], fed_accounts=[])
+                step = replace(each, fed_users=[], fed_accounts=[], deleted=set())
             elif each.flapped:
                 step = replace(each, fed_users=users, fed_accounts=found)
             told = read(made, number, step)
             users, found = expected(step)
             assert content(made) == described(made, users, found)
+            assert deleted(made) == step.deleted
             with made.reading() as connection:
                 suspected = set(suspects(connection, made.mirror, policy))
             assert suspected == to_be_looked_at(users, found, ours, adopt)
