@@ -17,9 +17,13 @@ from keytrust.audit.model import Code, Finding, fingerprint
 from keytrust.audit.planters import Planters, Resolve, resolver
 
 Progress = Callable[[int], None]
+Share = Callable[[float], None]
+"""Told how much is done, 0 to 1."""
 
 _NO_LDIF_AFTER = 64 << 20
 _MAX_GROUP_BYTES = 128 << 20
+_DEVICES = 0.05
+"""Of the whole work, looking for devices: nearly all dumps have few or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def audit_dump(
     *,
     raw: bool = False,
     expected: Iterable[str] = (),
-    progress: Progress | None = None,
+    progress: Share | None = None,
 ) -> Outcome:
     """Audit a dump.
 
@@ -54,12 +58,13 @@ def audit_dump(
         auditor: Takes what is in it; its devices are completed by those of the dump.
         raw: Whether the auditor's observer wants the values' bytes.
         expected: Who may write keys, by SID or name.
-        progress: Called with the number of bytes done.
+        progress: Called with the share of the work that is done.
 
     Raises:
         AuditError: it cannot be read, or is not LDIF.
     """
-    know_devices(auditor, dump.devices(), name)
+    tell = progress or (lambda _: None)
+    know_devices(auditor, dump.devices(lambda share: tell(_DEVICES * share)), name)
     planters = Planters(expected)
     groups = _Groups()
     wish = Wish(every_user=auditor.context.registered is not None, raw=raw)
@@ -70,8 +75,7 @@ def audit_dump(
         damages += len(batch.damages)
         if damages and not auditor.census.objects and done > _NO_LDIF_AFTER:
             break
-        if progress is not None:
-            progress(done)
+        tell(_DEVICES + (1 - _DEVICES) * done / dump.size)
     if damages and not auditor.census.objects:
         raise AuditError(
             f"The file {name} is not LDIF: it has not one legible entry.",

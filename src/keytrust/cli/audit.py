@@ -28,7 +28,7 @@ from keytrust.cli.audit_inputs import chosen_source, output, read_registered
 from keytrust.cli.audit_view import say_counters, show_result
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import AllowRemovals, Config, DomainLabel, Verbose, Yes, settings
-from keytrust.cli.output import bar, counting, say
+from keytrust.cli.output import counting, say, share
 from keytrust.cli.wiring import open_runs
 from keytrust.directory.domain import Domain
 from keytrust.sync.runs import Runs
@@ -192,16 +192,8 @@ def _opened(dump: Path | None, jobs: int | None, only: str | None) -> Iterator[_
 
 def _audited(subject: _Subject, auditor: Auditor, *, raw: bool, expected: Sequence[str]) -> Outcome:
     if subject.dump is not None:
-        total = subject.dump.size
-        with bar("bytes") as progress:
-            return audit_dump(
-                subject.dump,
-                subject.name,
-                auditor,
-                raw=raw,
-                expected=expected,
-                progress=lambda done: progress(done, total),
-            )
+        with share("dump") as progress:
+            return audit_dump(subject.dump, subject.name, auditor, raw=raw, expected=expected, progress=progress)
     assert subject.domain is not None  # noqa: S101 - it is a dump or a domain
     with counting("objects") as (count,):
         return audit_domain(subject.domain, auditor, raw=raw, expected=expected, progress=count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from io import TextIOWrapper
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -113,8 +113,11 @@ def main() -> None:
         show_error(error, verbose=given.verbose)
         sys.exit(ExitCode.ERROR)
     except KeyboardInterrupt:
-        err.print("[bold]Interrupted.[/] What was journaled says how far it got: keytrust history")
-        sys.exit(ExitCode.INTERRUPTED)
+        _interrupted()
+    except SystemExit as end:
+        if end.code == ExitCode.INTERRUPTED:  # Typer makes this of a KeyboardInterrupt, and says nothing
+            _interrupted()
+        raise
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.ERROR)
@@ -125,3 +128,8 @@ def main() -> None:
         if given.verbose:
             err.print(safe_lines("".join(traceback.format_exception(error))), soft_wrap=True)
         sys.exit(ExitCode.INTERNAL)
+
+
+def _interrupted() -> NoReturn:
+    err.print("[bold]Interrupted.[/] What was journaled says how far it got: keytrust history")
+    sys.exit(ExitCode.INTERRUPTED)

@@ -10,7 +10,15 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from keytrust.errors import KeytrustError
@@ -127,6 +135,25 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with progress:
         task = progress.add_task(safe(what), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def share(what: str) -> Iterator[Callable[[float], None]]:
+    """Show a progress bar with the time that is left; the function takes the share that is done, 0 to 1."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    with progress:
+        task = progress.add_task(safe(what), total=1.0)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def _sentence(text: str) -> str:

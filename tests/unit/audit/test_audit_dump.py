@@ -88,6 +88,21 @@ def test_a_file_that_is_no_ldif_is_one_clear_error(tmp_path: Path, content: byte
         audited(tmp_path / "dump.ldif")
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_goes_from_nothing_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jobs: int) -> None:
+    monkeypatch.setattr(dump, "_SMALL", 0)
+    monkeypatch.setattr(dump, "pieces", lambda file: original(file, 4000))
+    path = tmp_path / "dump.ldif"
+    path.write_bytes(b"".join(record(f"u{n}", value(f"u{n}", 1)) for n in range(30)))
+    shares: list[float] = []
+    with open_dump(path, jobs) as opened, Findings() as findings:
+        auditor = Auditor(Context(int(NOW.timestamp())), findings)
+        audit_dump(opened, path.name, auditor, progress=shares.append)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.1
+    assert shares[-1] == 1
+
+
 def test_an_empty_dump_is_an_audit_of_nothing(tmp_path: Path) -> None:
     (tmp_path / "dump.ldif").write_bytes(b"version: 1\n")
     assert audited(tmp_path / "dump.ldif") == []

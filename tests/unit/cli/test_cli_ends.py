@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.support.site import keytrust
 
-from keytrust import config
+from keytrust import config, interrupts
+from keytrust.cli import main
 from keytrust.config import load
 from keytrust.errors import ConfigError
 
@@ -89,3 +90,21 @@ def test_a_database_password_is_never_shown(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "hunter2" not in done.stdout + done.stderr
     assert "hunter2" not in repr(load(file))
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt(), SystemExit(130)])
+def test_an_interruption_says_where_to_look(
+    how: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Typer turns the one into the other, and says nothing."""
+
+    def interrupted() -> None:
+        raise how
+
+    monkeypatch.setattr(main, "app", interrupted)
+    monkeypatch.setattr(interrupts, "install", lambda: None)
+    monkeypatch.setattr(main, "relax_garbage_collection", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 130
+    assert "keytrust history" in capsys.readouterr().err

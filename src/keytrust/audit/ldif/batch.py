@@ -99,10 +99,10 @@ def _take(record: Record, wish: Wish, batch: Batch, grants: GrantCounter) -> Non
         batch.groups.append(Group(record.dn, subject.sid, subject.name, members))
 
 
-def read_devices(piece: Piece) -> list[Device]:
-    """The devices of a piece; nearly all pieces have none, which shows quickly."""
-    text = piece.read()
+def read_devices(piece: Piece) -> tuple[int, list[Device]]:
+    """The size of a piece and its devices; nearly all pieces have none, which shows quickly."""
+    text, size = piece.read(), piece.end - piece.start
     if b"msds-deviceid" not in text.lower():
-        return []
+        return size, []
     found = (device_of(record.entry) for record in records(text) if isinstance(record, Record))
-    return [device for device in found if device is not None]
+    return size, [device for device in found if device is not None]

@@ -42,15 +42,21 @@ class Dump:
         """
         yield from self._each(read_batch, wish)
 
-    def devices(self) -> list[Device]:
+    def devices(self, progress: Callable[[float], None] = lambda _: None) -> list[Device]:
         """The devices in it (class ``msDS-Device``).
+
+        Args:
+            progress: Called with the share of the dump that was looked through.
 
         Raises:
             AuditError: see ``batches``; or there are more than ``MAX_DEVICES``.
         """
         devices: list[Device] = []
-        for found in self._each(read_devices):
+        done = 0
+        for size, found in self._each(read_devices):
             devices += found
+            done += size
+            progress(done / self.size)
             if len(devices) > MAX_DEVICES:
                 raise AuditError(
                     f"{self._name} has more than {MAX_DEVICES:,} devices.",
