@@ -30,6 +30,8 @@ from keytrust.sync.model import Action
 
 USERS = 60
 DATABASES = os.environ.get("KEYTRUST_BENCH_DATABASES", "sqlite,postgresql").split(",")
+SECONDS = float(os.environ.get("KEYTRUST_BENCH_SECONDS", "inf"))
+"""When to end, if there have not been so many kills by then."""
 KILLS = int(os.environ.get("KEYTRUST_BENCH_KILLS", "200"))
 
 
@@ -120,10 +122,10 @@ def run() -> list[BenchResult]:
             with tempfile.TemporaryDirectory() as folder, postgres.database() as url:
                 store = url if database == "postgresql" else None
                 began = time.monotonic()
-                wrongs, writes, torn = crash(lab, Path(folder), store, KILLS)
+                wrongs, writes, torn, kills = crash(lab, Path(folder), store, KILLS)
                 results += [
                     BenchResult.at_most(f"crash.{database}_wrongs", wrongs.total(), "wrongs", 0),
-                    BenchResult(f"crash.{database}_kills", KILLS, "kills"),
+                    BenchResult(f"crash.{database}_kills", kills, "kills"),
                     BenchResult(f"crash.{database}_writes", writes, "writes"),
                     BenchResult(f"crash.{database}_torn", torn, "changes"),
                     BenchResult(f"crash.{database}_seconds", time.monotonic() - began, "s"),
@@ -136,12 +138,12 @@ def run() -> list[BenchResult]:
 NO_LIMITS = {"policy": {"removal_limit_per_day": 100_000, "removal_share_per_day": 1.0, "removal_share": 1.0}}
 
 
-def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = USERS) -> tuple[Wrongs, int, int]:
+def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = USERS) -> tuple[Wrongs, int, int, int]:
     """Kill so often while keys come and go.
 
     Returns:
-        What is wrong afterwards, how many changes the journal shows, and how many of unknown outcome: those that a kill
-        hit after their intent was journaled.
+        What is wrong afterwards, how many changes the journal shows, how many of unknown outcome (those that a kill
+        hit after their intent was journaled), and how many kills there were.
     """
     users = [LabUser(f"c{secrets.token_hex(4)}") for _ in range(people)]
     lab.add_users(users)
@@ -152,15 +154,18 @@ def crash(lab: Lab, folder: Path, store: str | None, kills: int, people: int = U
             planted = {user.sam: service.plant(user).encode() for user in users[::10]}
             service.start()
             traffic = Traffic(service, users)
+            began, number = time.monotonic(), 0
             with traffic.flowing():
-                for number in range(kills):
+                while number < kills and time.monotonic() - began < SECONDS:
+                    number += 1
                     _at_a_random_moment(service)
                     service.kill()
+                    service.warm = number % 10 != 0
                     service.start(wait=False)
-                    if number % 20 == 19:
-                        print(f"crash: {number + 1} of {kills} kills", file=sys.stderr, flush=True)
+                    if number % 20 == 0:
+                        print(f"crash: {number} of {kills} kills", file=sys.stderr, flush=True)
             wrongs, writes = settled(service, users, traffic, planted)
-            return wrongs, writes, _torn_and_removals_without_an_entry(service, wrongs)
+            return wrongs, writes, _torn_and_removals_without_an_entry(service, wrongs), number
     finally:
         lab.delete_users(users)
 

@@ -20,6 +20,7 @@ from uuid import uuid4
 import httpx
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from tests.support.site import toml
+from tests.support.warm import WarmProcess
 
 from keytrust.config import Settings, load
 from keytrust.credential import Dialect, attribute_text, build, rsa1_from_key
@@ -46,6 +47,7 @@ class RunningService:
         folder: Where its files are.
         registry: The registry beside it.
         url: The registry's URL.
+        warm: Whether the program is started from a process that has it loaded; see ``tests.support.warm``.
     """
 
     lab: Lab
@@ -55,7 +57,8 @@ class RunningService:
     url: str
     store: str
     extra: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _process: subprocess.Popen[bytes] | None = None
+    warm: bool = False
+    _process: subprocess.Popen[bytes] | WarmProcess | None = None
     _registered: dict[str, list[RegisteredDeviceKey]] = field(default_factory=dict)
     _told: list[dict[str, Any]] = field(default_factory=list)
     _read_to: int = 0
@@ -101,19 +104,26 @@ class RunningService:
             tables[name] = {**tables.get(name, {}), **table}
         self.config.write_text(toml(tables), encoding="utf-8")
         seen = len(self.events("reconciled"))
+        arguments = ["run", "--config", str(self.config)]
+        if self.warm:
+            self._process = WarmProcess(arguments, self.log)
+        else:
+            self._process = self._cold(arguments)
+        if wait:
+            self.eventually(lambda: len(self.events("reconciled")) > seen, "the first complete read")
+
+    def _cold(self, arguments: list[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "keytrust", "run", "--config", str(self.config)],
+            return subprocess.Popen(
+                [sys.executable, "-m", "keytrust", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "KEYTRUST_CONFIG": ""},
             )
-        if wait:
-            self.eventually(lambda: len(self.events("reconciled")) > seen, "the first complete read")
 
     @property
-    def process(self) -> subprocess.Popen[bytes]:
+    def process(self) -> subprocess.Popen[bytes] | WarmProcess:
         assert self._process is not None, "it was not started"
         return self._process
 

@@ -18,7 +18,7 @@ def test_killed_at_random_moments_it_loses_nothing_and_touches_nothing_of_others
     database: str, lab: Lab, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     store = request.getfixturevalue("postgres_url") if database == "postgresql" else None
-    wrongs, writes, _ = crash(lab, tmp_path, store, kills=2, people=8)
+    wrongs, writes, _, _ = crash(lab, tmp_path, store, kills=2, people=8)
     assert wrongs.total() == 0, wrongs
     assert writes > 0
 
