@@ -85,7 +85,9 @@ class Worker:
         if not duty.stopping():
             self._decide_on_removals()
 
-    def _each_on_its_own_if_need_be(self, entries: Sequence[Entry], do: Callable[[Sequence[Entry]], None]) -> None:
+    def _each_on_its_own_if_need_be(
+        self, entries: Sequence[Entry], do: Callable[[Sequence[Entry]], None], *, again: bool = False
+    ) -> None:
         """Work on entries together; when that fails, on each alone, so that one bad account is in nobody's way."""
         try:
             do(entries)
@@ -98,11 +100,11 @@ class Worker:
             if isinstance(error, DirectoryError):
                 self._link.drop()
             self._link.by_guid([bytes(16)])  # raises if it is the directory and not an account
-            if len(entries) == 1:
+            if again:
                 self._outcomes.set_aside(entries[0], error)
                 return
-            for entry in entries:
-                self._each_on_its_own_if_need_be([entry], do)
+            for entry in entries:  # one alone too: it may have been the connection, which is a new one now
+                self._each_on_its_own_if_need_be([entry], do, again=True)
 
     def _work_on(self, entries: Sequence[Entry]) -> None:
         self.beat = time.monotonic()

@@ -275,3 +275,21 @@ def test_a_domain_that_takes_no_changes_is_a_fault_of_the_domain_and_of_no_accou
     site.clock += 60
     site.worker.work()
     assert (sum(site.values(name) for name in PEOPLE), site.waiting) == (40, 0)
+
+
+def test_an_account_that_was_just_worked_on_when_the_connection_was_lost_is_not_blamed(store: Engine) -> None:
+    site = Site(store, "alice")
+    by_guid, lost = site.directory.by_guid, [True]
+
+    def loses(guids: list[bytes]) -> dict[bytes, Account]:
+        if guid("alice") in guids and lost:
+            lost.pop()
+            raise DirectoryError("The connection to dc1 was lost")
+        return by_guid(guids)
+
+    site.directory.by_guid = loses  # type: ignore[method-assign]
+    site.register("alice", 1)
+    site.settle()
+    assert lost == []
+    assert (site.values("alice"), site.waiting) == (1, 0)
+    assert site.told.of("set-aside") == []
