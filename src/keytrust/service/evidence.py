@@ -44,7 +44,7 @@ def origin_in(domain: Domain, guid: bytes, binary: bytes) -> Origin | None:
     """
     with domain.session() as session:
         found = list(
-            session.search(
+            session.search_whole(
                 f"<GUID={guid_text(guid)}>",
                 ldap.SCOPE_BASE,
                 "(objectClass=*)",
@@ -53,7 +53,8 @@ def origin_in(domain: Domain, guid: bytes, binary: bytes) -> Origin | None:
             )
         )
     entry = found[0][1] if found else {}
-    documents = [value for name, values in entry.items() if name.lower().startswith(_METADATA) for value in values]
+    # An account has a document for each value that it ever held: Windows gives a thousand at a time.
+    documents = [value for name, values in entry.items() if name.lower() == _METADATA for value in values]
     told = origin_of(documents, binary)
     if told is not None:
         return told
