@@ -44,7 +44,9 @@ class Access:
             DirectoryError: no ticket was given.
         """
         if needs_ticket(self._settings) and time.monotonic() - self._signed_in > _FRESH:
-            self._cache = self._cleanup.enter_context(ticket_cache(self._settings))
+            self._cache = self._cleanup.enter_context(
+                ticket_cache(self._settings, self.servers.order(), self.servers.failed)
+            )
             self._signed_in = time.monotonic()
 
     def open(

@@ -39,7 +39,7 @@ def connect(settings: DirectorySettings, server: str, cache: Path | None) -> Sim
         if cache is None:
             connection.simple_bind_s(settings.principal, read_password(settings))
         else:
-            with _kerberos_environment(settings, cache):
+            with _kerberos_environment(settings, cache, server):
                 connection.sasl_interactive_bind_s("", ldap.sasl.gssapi(""))
     except ldap.LDAPError as error:
         connection.unbind_ext()
@@ -97,10 +97,10 @@ def _set_options(connection: SimpleLDAPObject, settings: DirectorySettings) -> N
 
 
 @contextmanager
-def _kerberos_environment(settings: DirectorySettings, cache: Path) -> Iterator[None]:
+def _kerberos_environment(settings: DirectorySettings, cache: Path, server: str) -> Iterator[None]:
     """Point the Kerberos library at our files for the time of one bind: it has no other interface through SASL."""
-    wanted = environment(settings, cache)
     with _environment_lock:
+        wanted = environment(settings, cache, server)
         before = {name: os.environ.get(name) for name in wanted}
         os.environ.update(wanted)
         try:

@@ -9,14 +9,19 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from keytrust.directory.kdc_choice import PRIVATE, preferring
 from keytrust.directory.settings import Auth, DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError
 
 NOTHING_DONE = "Nothing was read or changed."
+_FIRST_TRIES = 3
+"""Domain controllers that are asked one by one before all that the configuration knows are asked in its order."""
+_TRY = 5.0
+"""Seconds for one of these: a KDC answers in a fraction of one, and the library itself would wait for ten."""
 _UNANSWERED = "Check that the domain controllers{servers} run and that port 88 is open from here."
 
 _CAUSES: tuple[tuple[str, str, str], ...] = (
@@ -45,10 +50,17 @@ _CAUSES: tuple[tuple[str, str, str], ...] = (
 
 
 @contextmanager
-def ticket_cache(settings: DirectorySettings) -> Iterator[Path]:
+def ticket_cache(
+    settings: DirectorySettings, servers: Sequence[str] = (), silent: Callable[[str], None] = lambda _: None
+) -> Iterator[Path]:
     """Yield a ticket cache with a fresh ticket for the connector account; it is removed afterwards.
 
     With ``auth = "ccache"`` the operator's own cache is yielded instead, checked to hold a ticket that is still valid.
+
+    Args:
+        settings: Whom to sign in as.
+        servers: Domain controllers to ask, in this order; then those that the Kerberos configuration names.
+        silent: Told each of these that does not answer.
 
     Raises:
         DirectoryError: no ticket was given, with the cause and the remedy.
@@ -57,9 +69,9 @@ def ticket_cache(settings: DirectorySettings) -> Iterator[Path]:
     if settings.auth is Auth.CCACHE:
         yield _own_cache(settings)
         return
-    with tempfile.TemporaryDirectory(prefix="keytrust-krb5-") as private:
+    with tempfile.TemporaryDirectory(prefix=PRIVATE) as private:
         cache = Path(private) / "ccache"
-        _kinit(settings, cache)
+        _kinit_somewhere(settings, cache, servers, silent)
         yield cache
 
 
@@ -70,23 +82,51 @@ def password_cache(settings: DirectorySettings, principal: str, password: str) -
     Raises:
         DirectoryError: no ticket was given, with the cause and the remedy.
     """
-    with tempfile.TemporaryDirectory(prefix="keytrust-krb5-") as private:
+    with tempfile.TemporaryDirectory(prefix=PRIVATE) as private:
         cache = Path(private) / "ccache"
         _run(["kinit", "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password + "\n")
         yield cache
 
 
-def environment(settings: DirectorySettings, cache: Path | None) -> dict[str, str]:
-    """The environment variables by which the Kerberos library finds its configuration and the ticket cache."""
+def environment(settings: DirectorySettings, cache: Path | None, server: str | None = None) -> dict[str, str]:
+    """The environment variables by which the Kerberos library finds its configuration and the ticket cache.
+
+    Args:
+        settings: Which configuration.
+        cache: The ticket cache.
+        server: The domain controller to get tickets from, before all that the configuration names.
+    """
     variables = {"LC_ALL": "C"}
     if settings.krb5_config is not None:
         variables["KRB5_CONFIG"] = str(settings.krb5_config)
     if cache is not None:
         variables["KRB5CCNAME"] = f"FILE:{cache}"
+        choice = preferring(server, cache) if server is not None else None
+        if choice is not None:
+            rest = settings.krb5_config or os.environ.get("KRB5_CONFIG") or "/etc/krb5.conf"
+            variables["KRB5_CONFIG"] = f"{choice}:{rest}"
     return variables
 
 
-def _kinit(settings: DirectorySettings, cache: Path) -> None:
+def _kinit_somewhere(
+    settings: DirectorySettings, cache: Path, servers: Sequence[str], silent: Callable[[str], None]
+) -> None:
+    """A KDC that takes connections and never answers costs the library ten seconds for each ticket: ask the next."""
+    brief = settings.model_copy(update={"timeout": min(settings.timeout, _TRY)})
+    *first, last = servers[:_FIRST_TRIES] or ("",)
+    for server in first:
+        try:
+            _kinit(brief, cache, server)
+        except DirectoryError as error:
+            if not isinstance(error.__cause__, subprocess.TimeoutExpired):
+                raise
+            silent(server)
+        else:
+            return
+    _kinit(settings, cache, last or None)
+
+
+def _kinit(settings: DirectorySettings, cache: Path, server: str | None) -> None:
     principal = settings.principal or ""
     command = ["kinit"]
     password = None
@@ -95,7 +135,7 @@ def _kinit(settings: DirectorySettings, cache: Path) -> None:
         command += ["-k", "-t", str(settings.keytab)]
     else:
         password = read_password(settings) + "\n"
-    _run([*command, "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password)
+    _run([*command, "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password, server)
 
 
 def _own_cache(settings: DirectorySettings) -> Path:
@@ -116,7 +156,14 @@ def _own_cache(settings: DirectorySettings) -> Path:
     return cache
 
 
-def _run(command: list[str], settings: DirectorySettings, cache: Path, what: str, stdin: str | None) -> None:
+def _run(
+    command: list[str],
+    settings: DirectorySettings,
+    cache: Path,
+    what: str,
+    stdin: str | None,
+    server: str | None = None,
+) -> None:
     try:
         done = subprocess.run(
             command,
@@ -125,7 +172,7 @@ def _run(command: list[str], settings: DirectorySettings, cache: Path, what: str
             text=True,
             errors="replace",
             timeout=settings.timeout,
-            env=_child_env(settings, cache),
+            env=_child_env(settings, cache, server),
             check=False,
         )
     except FileNotFoundError as error:
@@ -156,8 +203,8 @@ def _refused(what: str, words: str, settings: DirectorySettings) -> DirectoryErr
     return DirectoryError(f"{what}: {words or 'kinit failed'}", not_done=NOTHING_DONE, detail=words)
 
 
-def _child_env(settings: DirectorySettings, cache: Path) -> dict[str, str]:
-    return {**os.environ, **environment(settings, cache)}
+def _child_env(settings: DirectorySettings, cache: Path, server: str | None = None) -> dict[str, str]:
+    return {**os.environ, **environment(settings, cache, server)}
 
 
 def read_password(settings: DirectorySettings) -> str:

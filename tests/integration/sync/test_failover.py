@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.lab
 
 PEOPLE = 200
 PATIENCE = 60.0
+FROZEN = 60.0
+"""Seconds that a frozen domain controller may cost, on a busy machine: several tickets at ten seconds each."""
 USERS = [LabUser(f"pair{number}") for number in range(PEOPLE)]
 
 
@@ -112,6 +115,46 @@ def test_a_killed_controller_costs_no_key_and_no_key_is_written_twice(pair: Site
     again, nothing = sync(pair)
     assert not again.changes
     assert nothing is None
+
+
+def test_a_frozen_controller_costs_a_bounded_time_and_no_key_is_written_twice(pair: Site) -> None:
+    """It takes connections and never answers; what it had taken in before it carries out when it thaws."""
+    began = time.monotonic()
+    plan, report = sync(pair, when=70, then=pair.lab.pause_dc, timeout=4)
+    seconds = time.monotonic() - began
+    assert report is not None
+    assert report.complete, report.stopped_because
+    expected = Counter({change.key_id: 1 for change in plan.changes})
+    assert len(expected) == PEOPLE
+    assert keys(at(pair, 2)) == expected, "while the first one is still frozen"
+    entries = Journal(open_store(pair.settings.store.url)).entries(run=report.run)
+    assert [entry.outcome for entry in entries] == [Outcome.CONFIRMED] * PEOPLE
+    assert seconds < FROZEN, f"{seconds:.0f} s"
+    pair.lab.resume_dc()
+    until(lambda: keys(at(pair, 1)) == expected, "the first one did not catch up")
+    time.sleep(3)  # two rounds of replication
+    assert keys(at(pair, 1)) == keys(at(pair, 2)) == expected
+    assert not sync(pair)[0].changes
+
+
+@pytest.mark.parametrize("frozen", [1, 2])
+def test_doctor_and_forest_name_a_frozen_controller_and_look_at_the_other(pair: Site, frozen: int) -> None:
+    spec = pair.lab.spec
+    ill, well = spec.dc(frozen).dc_host, spec.dc(3 - frozen).dc_host
+    pair.lab.dc(frozen).pause_dc()
+    began = time.monotonic()
+    doctor = json.loads(pair.run("doctor", "--json", "--timeout", "3").stdout)
+    assert time.monotonic() - began < FROZEN
+    checks = {check["id"]: check["evidence"] for check in doctor["checks"]}
+    for name in ("dc-answers", "kdc-answers"):
+        verdicts = {each["subject"]: each["verdict"] for each in checks[name]}
+        assert verdicts == {ill: "fail", well: "pass"}, checks[name]
+    assert {each["verdict"] for each in checks["schema-version"]} == {"pass"}, "read from the other one"
+    began = time.monotonic()
+    forest = json.loads(pair.run("forest", "--json", "--answer", "3", "--total", "9").stdout)
+    assert time.monotonic() - began < FROZEN
+    reached = {each["host"]: each["reachable"] for each in forest["forests"][0]["controllers"]}
+    assert reached == {ill: False, well: True}
 
 
 def test_the_next_plan_by_a_controller_that_lags_gives_the_same_value(pair: Site) -> None:

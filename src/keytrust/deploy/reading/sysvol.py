@@ -42,7 +42,7 @@ def read_files(
     if not needs_ticket(settings):
         return found | dict.fromkeys(good, Unread("SYSVOL is only read where signing in goes by Kerberos"))
     try:
-        with ticket_cache(settings) as cache, tempfile.TemporaryDirectory(prefix="keytrust-sysvol-") as folder:
+        with ticket_cache(settings, (host,)) as cache, tempfile.TemporaryDirectory(prefix="keytrust-sysvol-") as folder:
             for part in _parts(good):
                 found |= _read(settings, cache, host, part, Path(folder), timeout)
     except KeytrustError as error:
@@ -79,7 +79,7 @@ def _read(
             text=True,
             errors="replace",
             timeout=timeout,
-            env={**os.environ, **environment(settings, cache)},
+            env={**os.environ, **environment(settings, cache, host)},
             check=False,
         )
     except FileNotFoundError:
