@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import out, print_json, safe, table
+from keytrust.cli.output import counted, hanging, out, print_json, safe, table
 from keytrust.deploy.checks import Check, Observation, Result, Verdict, worst
 from keytrust.deploy.checks.facts import Unread
 from keytrust.deploy.checks.world import Facts
@@ -52,7 +52,7 @@ def show_results(examined: Examined, accepted: frozenset[str], *, every: bool) -
     """
     facts, results = examined.facts, examined.results
     name = facts.domain.name if not isinstance(facts.domain, Unread) else "a domain that could not be read"
-    out.print(f"[bold]{safe(name)}[/], {_number(len(facts.controllers), 'domain controller')}")
+    out.print(f"[bold]{safe(name)}[/], {counted(len(facts.controllers), 'domain controller')}")
     longest = max(len(result.check.id) for result in results)
     for section, group in groupby(results, key=lambda result: result.check.section):
         out.print(f"\n[bold]{section}[/]  [dim]{section.page}[/]", soft_wrap=True)
@@ -62,7 +62,7 @@ def show_results(examined: Examined, accepted: frozenset[str], *, every: bool) -
             accepting = " [dim](accepted)[/]" if result.check.id in accepted and verdict is not Verdict.PASS else ""
             rows.add_row(f"[{_COLOURS[verdict]}]{verdict}[/]", result.check.id, _evidence(result, every) + accepting)
         out.print(rows)
-    _show_remedies([result for result in results if result.check.id not in accepted], longest)
+    _show_remedies([result for result in results if result.check.id not in accepted])
     counts = Counter(result.verdict for result in results)
     out.print("\n" + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
 
@@ -178,20 +178,12 @@ def _subjects(names: list[str]) -> str:
     return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
 
 
-def _show_remedies(results: Sequence[Result], longest: int) -> None:
+def _show_remedies(results: Sequence[Result]) -> None:
     wrong = [result for result in results if result.verdict is not Verdict.PASS]
     if not wrong:
         return
     out.print("\n[bold]What to do[/]")
-    rows = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
-    rows.add_column(width=longest, no_wrap=True)
-    rows.add_column(overflow="fold")
     for result in sorted(wrong, key=lambda result: -result.verdict.severity):
-        rows.add_row(
-            f"[{_COLOURS[result.verdict]}]{result.check.id}[/]", f"{safe(result.check.why)}\n{safe(result.check.fix)}"
-        )
-    out.print(rows)
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+        out.print(f"[{_COLOURS[result.verdict]}]{result.check.id}[/]")
+        out.print(hanging("  [dim]why[/]", safe(result.check.why)))
+        out.print(hanging("  [dim]do[/] ", safe(result.check.fix)))

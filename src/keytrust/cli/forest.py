@@ -10,7 +10,7 @@ import typer
 from keytrust.cli.estate_view import show_faults_of
 from keytrust.cli.exits import ExitCode
 from keytrust.cli.options import Config, DomainLabel, Json, Verbose, settings
-from keytrust.cli.output import out, print_json, safe, table
+from keytrust.cli.output import counted, out, print_json, safe, table
 from keytrust.cli.wiring import open_estate
 from keytrust.directory.controller import KEY_TRUST_LEVEL
 from keytrust.directory.discovery import Discovery, Seen, discover
@@ -60,7 +60,9 @@ def forest(
             {"forests": [_json(each) for each in found.values()], "leftOut": {k: f.message for k, f in faults.items()}}
         )
     else:
-        for each in found.values():
+        for number, each in enumerate(found.values()):
+            if number:
+                out.print()
             _show(each)
         show_faults_of(faults)
     silent = any(seen.condition.said is None for each in found.values() for seen in each.controllers)
@@ -71,8 +73,8 @@ def _show(discovery: Discovery) -> None:
     described = discovery.forest
     out.print(
         f"[bold cyan]Forest {safe(described.root)}[/]  level {level(described.level)},"
-        f" schema {described.schema or 'not seen'}, {len(described.domains)} domains,"
-        f" {len(described.controllers)} domain controllers"
+        f" schema {described.schema or 'not seen'}, {counted(len(described.domains), 'domain')},"
+        f" {counted(len(described.controllers), 'domain controller')}"
     )
     for domain in described.domains:
         child = f", child of {safe(domain.parent)}" if domain.parent else ""

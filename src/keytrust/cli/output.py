@@ -66,6 +66,20 @@ def table(*columns: str) -> Table:
     return made
 
 
+def hanging(mark: str, text: str) -> Table:
+    """A mark, and a text of which every line begins beside it. Both are markup."""
+    made = Table.grid(padding=(0, 2, 0, 0))
+    made.add_column(no_wrap=True)
+    made.add_column(overflow="fold")
+    made.add_row(mark, text)
+    return made
+
+
+def counted(number: int, what: str) -> str:
+    """``1 domain``, ``2,000 domains``."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def say(text: str) -> None:
     """One line for people, on standard error, so that standard output stays clean for ``--json`` and pipes."""
     err.print(safe_lines(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from keytrust.cli.output import out, safe
+from keytrust.cli.output import counted, hanging, out, safe
 from keytrust.deploy.permissions.reach import Reach
 from keytrust.deploy.permissions.trial import Finding, Trial, worst_first
 
@@ -28,8 +28,8 @@ def show_trial(trial: Trial) -> None:
     """What the account may do, and what it should not."""
     few = f" (of {trial.all_units:,})" if trial.units < trial.all_units else ""
     out.print(
-        f"\n[bold]Tried as the connector account[/]  {_count(trial.samples, 'account')} of people in"
-        f" {_count(trial.units, 'unit')}{few}; a computer, a domain controller, a group, the domain, AdminSDHolder"
+        f"\n[bold]Tried as the connector account[/]  {counted(trial.samples, 'account')} of people in"
+        f" {counted(trial.units, 'unit')}{few}; a computer, a domain controller, a group, the domain, AdminSDHolder"
     )
     if not trial.findings:
         out.print("[green]It may read and write keys, and nothing else.[/]")
@@ -37,14 +37,10 @@ def show_trial(trial: Trial) -> None:
     for finding in worst_first(trial.findings):
         shown[finding.code] = shown.get(finding.code, 0) + 1
         if shown[finding.code] <= _SHOWN:
-            out.print(f"{_label(finding)}  {safe(finding.sentence)}")
+            out.print(hanging(_label(finding), safe(finding.sentence)))
     for code, number in shown.items():
         if number > _SHOWN:
             out.print(f"[dim]{number - _SHOWN:,} more of {code}: --json shows them.[/]")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _label(finding: Finding) -> str:

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import Engine
 
 from keytrust.cli.exits import ExitCode
-from keytrust.cli.output import ask, bar, can_ask, err, out, print_json, safe, say
+from keytrust.cli.output import ask, bar, can_ask, err, hanging, out, print_json, safe, say
 from keytrust.config import Settings
 from keytrust.deploy.errors import SetupError
 from keytrust.deploy.identity import Identity, SetupDirectory, open_directory
@@ -65,12 +65,12 @@ def show_step(step: Step, *, exact: bool) -> None:
     if not step.changes:
         out.print("[green]Nothing to change.[/]")
     for number, change in enumerate(step.changes, 1):
-        out.print(f"[bold]{number}.[/] {safe(change.summary)}")
+        out.print(hanging(f"[bold]{number}.[/]", safe(change.summary)))
         if exact:
             for line in change.exact():
                 out.print(f"     [dim]{safe(line)}[/]", soft_wrap=True)
     for sentence in step.warnings:
-        out.print(f"[yellow]Mind:[/] {safe(sentence)}")
+        out.print(hanging("[yellow]Mind:[/]", safe(sentence)))
 
 
 def confirm_and_carry_out(

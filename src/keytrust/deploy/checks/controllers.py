@@ -23,9 +23,17 @@ def answers(facts: Facts) -> Iterator[Observation]:
         if isinstance(controller.root, Unread):
             yield failed(controller.root.why, controller.host)
         elif isinstance(controller.listing, Unread):
-            yield warning(f"{controller.root.vendor}; {controller.listing.why}", controller.host)
+            yield warning(f"{_product(controller)}; {controller.listing.why}", controller.host)
         else:
-            yield passed(controller.root.vendor, controller.host)
+            yield passed(_product(controller), controller.host)
+
+
+def _product(controller: ControllerFacts) -> str:
+    """What it says it is; of Samba, whose name comes with an address, the name and the version."""
+    if isinstance(controller.root, Unread):
+        return ""
+    version = re.search(r"\d+\.\d+\.\d+", controller.root.vendor) if controller.root.samba else None
+    return f"Samba {version[0]}" if version else controller.root.vendor
 
 
 def capable(controller: ControllerFacts) -> bool | None:
