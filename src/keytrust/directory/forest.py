@@ -9,6 +9,7 @@ import ldap
 import ldap.dn
 
 from keytrust.directory.account import guid_text
+from keytrust.directory.spelling import one_spelling
 
 CR_NTDS_DOMAIN = 0x2
 """systemFlags of a crossRef: the naming context is a domain ([MS-ADTS] 6.1.1.2.1.1.5)."""
@@ -113,17 +114,17 @@ def describe(
             continue
         context = _text(entry, "nCName")
         name = _text(entry, "dnsRoot") or dns_name(context)
-        parents[_key(dn)] = name
+        parents[one_spelling(dn)] = name
         domain = ForestDomain(
             name.lower(), context, _text(entry, "nETBIOSName"), _level(entry), _text(entry, "trustParent")
         )
-        by_dn[_key(context)] = domain
+        by_dn[one_spelling(context)] = domain
     root = dns_name(root_dn)
     domains = [
-        ForestDomain(each.name, each.dn, each.netbios, each.level, parents.get(_key(each.parent), "").lower())
+        ForestDomain(each.name, each.dn, each.netbios, each.level, parents.get(one_spelling(each.parent), "").lower())
         for each in by_dn.values()
     ]
-    known = {_key(dn): entry for dn, entry in servers}
+    known = {one_spelling(dn): entry for dn, entry in servers}
     controllers = [made for dn, entry in agents if (made := _controller(dn, entry, known, by_dn)) is not None]
     return Forest(
         root,
@@ -151,7 +152,7 @@ def _controller(
 ) -> ListedController | None:
     """``CN=NTDS Settings,CN=<server>,CN=Servers,CN=<site>,CN=Sites,…``"""
     parts = ldap.dn.str2dn(dn)
-    server = servers.get(_key(ldap.dn.dn2str(parts[1:])), {})
+    server = servers.get(one_spelling(ldap.dn.dn2str(parts[1:])), {})
     host, computer = _text(server, "dNSHostName").rstrip(".").lower(), _text(server, "serverReference")
     if not host or len(parts) < 4:
         return None  # what is left of one that was taken away
@@ -179,17 +180,10 @@ def _domain_of(dn: str, domains: Mapping[str, ForestDomain]) -> ForestDomain | N
     except ldap.DECODING_ERROR:
         return None
     for start in range(len(parts)):
-        found = domains.get(_key(ldap.dn.dn2str(parts[start:])))
+        found = domains.get(one_spelling(ldap.dn.dn2str(parts[start:])))
         if found is not None:
             return found
     return None
-
-
-def _key(dn: str) -> str:
-    try:
-        return str(ldap.dn.dn2str(ldap.dn.str2dn(dn))).casefold()
-    except ldap.DECODING_ERROR:
-        return dn.casefold()
 
 
 def _text(entry: Mapping[str, Sequence[bytes]], name: str) -> str:

@@ -10,6 +10,7 @@ from keytrust.deploy.reading.rows import first, integer, rows, text
 from keytrust.directory.account import KEY_LINK, guid_text
 from keytrust.directory.controller import DomainController
 from keytrust.directory.session import Session
+from keytrust.directory.spelling import one_spelling
 
 _RDNS_ABOVE_SITE = 3
 """``CN=NTDS Settings,CN=<server>,CN=Servers,CN=<site>,…``: how many names stand before the site's."""
@@ -38,7 +39,7 @@ def read_listings(session: Session, controller: DomainController) -> dict[str, L
         DirectoryError: the directory did not answer.
     """
     computers = {
-        dn.lower(): entry
+        one_spelling(dn): entry
         for dn, entry in rows(
             session,
             controller.domain,
@@ -49,7 +50,7 @@ def read_listings(session: Session, controller: DomainController) -> dict[str, L
     }
     sites = f"CN=Sites,{controller.configuration}"
     servers = {
-        dn.lower(): entry
+        one_spelling(dn): entry
         for dn, entry in rows(
             session, sites, ldap.SCOPE_SUBTREE, "(objectClass=server)", ["dNSHostName", "serverReference"]
         )
@@ -58,8 +59,8 @@ def read_listings(session: Session, controller: DomainController) -> dict[str, L
     wanted = ["msDS-Behavior-Version", "objectCategory", "objectGUID"]
     for dn, agent in rows(session, sites, ldap.SCOPE_SUBTREE, "(objectClass=nTDSDSA)", wanted):
         parts = ldap.dn.str2dn(dn)
-        server = servers.get(ldap.dn.dn2str(parts[1:]).lower(), {})
-        computer = computers.get(text(server, "serverreference").lower())
+        server = servers.get(one_spelling(ldap.dn.dn2str(parts[1:])), {})
+        computer = computers.get(one_spelling(text(server, "serverreference")))
         host = text(server, "dnshostname") or (text(computer, "dnshostname") if computer else "")
         if computer is None or not host:
             continue  # a domain controller of another domain of the forest, or the remains of one
