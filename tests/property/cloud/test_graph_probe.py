@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from scripted_graph import Answer, FixedToken, Request, Script, page, patient, scripted, user
 from typer.testing import CliRunner
 
+from keytrust.cli import cloud
 from keytrust.cli.main import app
+from keytrust.cli.output import safe_lines
 from keytrust.cloud.graph import GraphSource
 from keytrust.cloud.probe import Way
 from keytrust.errors import CloudError, ConfigError
@@ -142,3 +146,23 @@ def test_a_file_is_not_checked(tmp_path: Path) -> None:
     (tmp_path / "keytrust.toml").write_text('[cloud]\nkind = "file"\npath = "users.json"\n')
     done = CliRunner().invoke(app, ["cloud", "check", "--config", str(tmp_path / "keytrust.toml")])
     assert isinstance(done.exception, ConfigError)
+
+
+HOSTILE = "\x1b[2J\x1b]0;t\x07\x9b31m\u202egnp\u061c[red]\U000e0041"
+RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u202e\U000e0041]")
+
+
+@pytest.mark.parametrize("status", [400, 403, 429, 500])
+def test_what_a_server_says_steers_no_terminal(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"error": {"code": HOSTILE, "message": HOSTILE, "innerError": {"request-id": HOSTILE, "date": HOSTILE}}}
+    hostile = Answer(json.dumps(error, ensure_ascii=False).encode(), status, {"request-id": "a\x1b[2J"})
+    script = tenant(collection=hostile, batch=hostile, single=hostile, delta=hostile, methods=hostile, audits=hostile)
+    with scripted(script) as (root, _):
+        monkeypatch.setattr(cloud, "settings", lambda: SimpleNamespace(need_cloud=lambda: None))
+        monkeypatch.setattr(cloud, "key_source", lambda _: GraphSource(root, FixedToken(), retry=patient()))
+        shown = CliRunner().invoke(app, ["cloud", "check"])
+        as_json = CliRunner().invoke(app, ["cloud", "check", "--json"])
+    assert "no" in shown.output
+    assert not RAW.search(shown.output + as_json.output)
+    assert isinstance(shown.exception, CloudError)
+    assert not RAW.search("".join(map(safe_lines, (str(shown.exception), shown.exception.detail))))
