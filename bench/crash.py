@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from sqlalchemy import func, select
 from tests.support.postgres import postgres_server
 from tests.support.running import RunningService
 
@@ -25,6 +26,7 @@ from keytrust.credential import KeyCredentialLink
 from keytrust.directory.domain import Domain
 from keytrust.lab import Lab, LabUser
 from keytrust.store.database import open_store
+from keytrust.store.tables import journal as journal_table
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Action
 
@@ -191,14 +193,26 @@ def _torn_and_removals_without_an_entry(service: RunningService, wrongs: Wrongs)
 
 
 def _at_a_random_moment(service: RunningService) -> None:
-    """One kill in four comes while the service starts; the others while it works, in its first three seconds.
+    """While it starts (one in eight), soon after it became the writer (one in eight), or once it has begun to write."""
+    kind = random.random()
+    if kind < 0.125:
+        time.sleep(random.uniform(0.0, 1.5))
+        return
+    service.eventually(service.is_writer, "a writer")
+    if kind < 0.25:
+        time.sleep(random.uniform(0.0, 3.0))
+        return
+    before = _journaled(service)
+    service.eventually(lambda: _journaled(service) > before, "a change")
+    time.sleep(random.uniform(0.0, 0.6))
 
-    Then it has all to do that happened while it was dead.
-    """
-    starting = random.random() < 0.25
-    if not starting:
-        service.eventually(service.is_writer, "a writer")
-    time.sleep(random.uniform(0.0, 1.5 if starting else 3.0))
+
+def _journaled(service: RunningService) -> int:
+    engine = open_store(service.store)
+    with engine.connect() as connection:
+        rows: int = connection.execute(select(func.max(journal_table.c.seq))).scalar() or 0
+    engine.dispose()
+    return rows
 
 
 def settled(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from tests.support.running import RunningService
@@ -97,3 +99,16 @@ def test_a_cloud_that_has_lost_track_is_read_anew_and_nothing_is_missed_or_remov
         service.await_values(user, 1)
         cloud.behave()
     assert len(service.account(kept).values) == 1
+
+
+def test_told_to_stop_while_the_cloud_is_silent_during_the_first_read_it_stops(lab: Lab, tmp_path: Path) -> None:
+    with RunningService.beside_a_registry(lab, tmp_path) as service, unruly(service.url) as cloud:
+        service.extra = {"cloud": {"url": cloud.url}}
+        cloud.only = lambda path: path.startswith("/beta/users?")
+        cloud.silent = True
+        service.start(wait=False)
+        service.eventually(lambda: any(cloud.only(path) for _, path in cloud.asked), "the first read")
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 40
+        assert service.events("internal fault") == []
