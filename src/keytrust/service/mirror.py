@@ -7,7 +7,7 @@ together or not at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -33,6 +33,7 @@ from keytrust.cloud.source import NGC, CloudUser
 from keytrust.directory.account import Account
 from keytrust.service.rows import Row, account_rows, key_rows, user_of, user_row
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users, mirrors
+from keytrust.sync.chain import value_id
 
 CHUNK = 400
 """Values in one IN list."""
@@ -50,14 +51,6 @@ class NewValue:
 
     account: Account
     raw: bytes
-
-
-@dataclass(slots=True)
-class Seen:
-    """What a look at accounts brought: those to plan again, and values that were not there before."""
-
-    affected: set[bytes] = field(default_factory=set)
-    new_values: list[NewValue] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +170,18 @@ class Mirror:
 
     # -- the directory's side -----------------------------------------------------------------------------------
 
-    def put_accounts(self, connection: Connection, found: Sequence[Account], stamp: int) -> Seen:
-        """Take in accounts as they are now."""
-        seen = Seen()
+    def new_values(self, connection: Connection, found: Iterable[Account]) -> list[NewValue]:
+        """The values of these accounts that are not mirrored yet."""
+        new: list[NewValue] = []
+        for chunk in chunks(list(found)):
+            known = self._values(connection, [account.guid for account in chunk])
+            these = ((account, raw) for account in chunk for raw in account.values)
+            new += [NewValue(account, raw) for account, raw in these if value_id(account.guid, raw) not in known]
+        return new
+
+    def put_accounts(self, connection: Connection, found: Sequence[Account], stamp: int) -> set[bytes]:
+        """Take in accounts as they are now; returns those to plan again because of that."""
+        affected: set[bytes] = set()
         for chunk in chunks(list(found)):
             guids = [account.guid for account in chunk]
             query = select(accounts).where(accounts.c.mirror == self.id, accounts.c.guid.in_(guids))
@@ -199,18 +201,14 @@ class Mirror:
             upsert(connection, accounts, [rows.account for _, rows in changed])
             self._replace_values(connection, names, [row for _, rows in changed for row in rows.values])
             touched = {value["public_id"] for value in old_values.values()}
-            for account, rows in changed:
-                for row in rows.values:
-                    touched.add(row["public_id"])
-                    if row["value_id"] not in old_values:
-                        seen.new_values.append(NewValue(account, rows.raw[row["value_id"]]))
+            touched |= {row["public_id"] for _, rows in changed for row in rows.values}
             anchors = {account.source_anchor for account, _ in changed} | {
                 before[g]["anchor"] for g in names if g in before
             }
-            seen.affected.update(names)
-            seen.affected.update(self.accounts_claimed(connection, anchors, ()))
-            seen.affected.update(self._accounts_with_registered(connection, touched))
-        return seen
+            affected.update(names)
+            affected.update(self.accounts_claimed(connection, anchors, ()))
+            affected.update(self._accounts_with_registered(connection, touched))
+        return affected
 
     def drop_accounts(self, connection: Connection, guids: Iterable[bytes]) -> set[bytes]:
         """Take in that accounts are gone; returns those that may be planned differently because of that."""

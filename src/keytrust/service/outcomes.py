@@ -42,13 +42,19 @@ class Outcomes:
 
     def look_at(self, targets: Mapping[bytes, Account], gone: Set[bytes]) -> None:
         """Take accounts into the mirror as they are now; whom else that concerns goes on the worklist."""
+        self._report_new_values_of(targets.values())
         with self._duty.writing() as connection:
-            new_values = self._mirrored(connection, targets.values(), gone, targets.keys())
-        self.report_values(new_values)
+            self._mirrored(connection, targets.values(), gone, targets.keys())
 
     def report_values(self, new_values: Iterable[NewValue]) -> None:
         """Tell of values that are new and not ours."""
         self._alarm.judge(new_values)
+
+    def _report_new_values_of(self, accounts: Iterable[Account]) -> None:
+        """Before they are mirrored: who is killed in between tells it twice, and not never."""
+        with self._duty.reading() as connection:
+            new_values = self._duty.mirror.new_values(connection, accounts)
+        self.report_values(new_values)
 
     def without_vanishing(self, plan: Plan) -> Plan:
         """The plan without the additions of keys that were written again and again and do not last."""
@@ -92,6 +98,7 @@ class Outcomes:
         results = report.results if report else ()
         written = {result.change.account.guid for result in results}
         fresh = self._link.by_guid(sorted(written))
+        self._report_new_values_of(fresh.values())  # somebody else may have written there in the same moment
         failed = {
             result.change.account.guid: (result.change.account.name, result.detail or report.stopped_because)
             for result in results
@@ -139,15 +146,12 @@ class Outcomes:
 
     # -- helpers ------------------------------------------------------------------------------------------------
 
-    def _mirrored(
-        self, connection: Connection, found: Iterable[Account], gone: Set[bytes], busy: Set[bytes]
-    ) -> list[NewValue]:
+    def _mirrored(self, connection: Connection, found: Iterable[Account], gone: Set[bytes], busy: Set[bytes]) -> None:
         """Take accounts into the mirror; those concerned that are not being worked on go on the worklist."""
         mirror = self._duty.mirror
-        seen = mirror.put_accounts(connection, list(found), mirror.header(connection)["stamp"])
-        affected = seen.affected | mirror.drop_accounts(connection, gone)
+        affected = mirror.put_accounts(connection, list(found), mirror.header(connection)["stamp"])
+        affected |= mirror.drop_accounts(connection, gone)
         self._duty.worklist.add(connection, affected - set(busy), self._now(), Priority.CHANGE)
-        return seen.new_values
 
     def _tell_set_aside(self, name: str, why: str, attempts: int, pause: float) -> None:
         sentence = f"{name}: {why.rstrip('.')}; tried again in {pause:.0f} s."

@@ -129,7 +129,7 @@ def test_whatever_changes_all_accounts_whose_plan_changes_are_looked_at(
         with made.writing() as connection:
             looked_at = mirror.put_users(connection, later_users, 0)
             looked_at |= mirror.drop_users(connection, gone_users, 0)
-            looked_at |= mirror.put_accounts(connection, later_accounts, 0).affected
+            looked_at |= mirror.put_accounts(connection, later_accounts, 0)
             looked_at |= mirror.drop_accounts(connection, gone)
     for each in later_accounts:
         if essence(before, {each.guid}) != essence(after, {each.guid}):
