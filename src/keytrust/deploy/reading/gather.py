@@ -65,10 +65,9 @@ def gather(
     report(f"asking {len(hosts)} domain controllers")
     domain_name = directory.dns_name if isinstance(found.domain, Unread) else found.domain.name
     for host in hosts:
+        _send_ports(errands, host, directory, pace.answer)
         _send(errands, host, anchors, pace.answer)
         _send_kerberos(errands, host, name or "krbtgt", found.realm or realm.upper(), pace.answer)
-    for host in hosts:
-        _send_ports(errands, host.lower(), directory, pace.answer)
     _send_keys(errands, hosts, name or "krbtgt", found.realm or realm.upper(), pace.answer)
     for service in SERVICES if domain_name and hosts else ():
         _send_dns(errands, service, domain_name or "", hosts[0], pace.answer)
