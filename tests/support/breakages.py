@@ -172,6 +172,7 @@ BREAKAGES = (
 RECORDED_ONLY = {
     "schema-attribute": "a domain controller whose schema lacks the attribute cannot be made: Samba brings it along",
     "cloud-permissions": "a tenant that refuses a permission: a matter of Microsoft Graph",
+    "dc-autoenrolment": "only Windows domain controllers enrol, and a lab's are Samba",
     "dc-certificate-template": "only Windows looks at templates, and a lab's domain controllers are Samba",
 }
 """Checks that are seen to fail on recorded answers alone (``tests/support/check_cases.py``), and why."""

@@ -69,6 +69,10 @@ def told(**computers: int) -> Facts:
     return facts(policies=policies(policy(**computers)))
 
 
+def enrolling(where: str, value: int) -> Facts:
+    return facts(policies=policies(GroupPolicy("Enrol", (where,), {"computers": {}}, value)))
+
+
 def with_key(information: bytes) -> Facts:
     key = build(bytes(283), device_id=None, created=NOW, dialect=Dialect.ENTRA, custom_key_information=information)
     held = str(KeyCredentialLink.of(key, account().dn)).encode()
@@ -148,6 +152,16 @@ CASES: list[Case] = [
     ("policy", facts(policies=policies(policy(), hidden=2)), CANNOT_TELL, "2 linked group policies"),
     ("policy", facts(policies=policies(policy(), GroupPolicy("X", ("DC=x",), UNREAD))), CANNOT_TELL, UNREAD.why),
     ("policy", facts(policies=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("dc-autoenrolment", enrolling("DC=corp,DC=example", 7), PASS, "turns it on (linked to DC=corp"),
+    ("dc-autoenrolment", enrolling("OU=Domain Controllers,DC=corp,DC=example", 7), PASS, "turns it on"),
+    ("dc-autoenrolment", enrolling("DC=corp,DC=example", 0), WARN, "is set to 0"),
+    ("dc-autoenrolment", enrolling("OU=People,DC=corp,DC=example", 7), WARN, "no group policy"),
+    ("dc-autoenrolment", facts(policies=policies(hidden=1)), CANNOT_TELL, "no group policy that can be read"),
+    ("dc-autoenrolment", facts(policies=policies(GroupPolicy("X", ("DC=x",), UNREAD))), CANNOT_TELL, UNREAD.why),
+    ("dc-autoenrolment", facts(pki=pki(services=())), PASS, "to enrol from"),
+    ("dc-autoenrolment", facts(controller(root=SAMBA)), PASS, "Samba"),
+    ("dc-autoenrolment", facts(policies=UNREAD), CANNOT_TELL, UNREAD.why),
+    ("dc-autoenrolment", facts(pki=UNREAD), CANNOT_TELL, UNREAD.why),
     ("connector-reach", facts(), PASS, "88 (Kerberos), 389 (LDAP)"),
     ("connector-reach", facts(controller(ports={88: "", 636: "refused"})), FAIL, "port 636 (LDAPS): refused"),
     (

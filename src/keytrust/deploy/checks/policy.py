@@ -21,6 +21,8 @@ NOT_ASKED = "disablepostlogonprovisioning"
 """*Use Windows Hello for Business*, *Use a hardware security device*, *Use certificate for on-premises authentication*,
 *Use cloud trust for on-premises authentication*, *Do not start Windows Hello provisioning after sign-in*."""
 
+_AUTOMATIC = 7
+"""AEPolicy as the setting *Auto-Enrollment* writes it with renewal and update by templates: three bits."""
 _NOT_FROM_HERE = "device management (Intune) may do so, which cannot be seen from here"
 
 
@@ -39,6 +41,39 @@ def policy(facts: Facts) -> Iterator[Observation]:
         yield from _judge(each, hardware=hardware)
     if not any(each.get(ENABLED) == 1 for each in _halves(found.policies)):
         yield cannot_tell(f"no group policy that can be read turns it on; {_NOT_FROM_HERE}")
+
+
+def enrolment(facts: Facts) -> Iterator[Observation]:
+    """Whether Windows domain controllers are told to enrol their certificates by themselves."""
+    found, pki = facts.policies, facts.pki
+    if isinstance(pki, Unread):
+        yield cannot_tell(pki)
+        return
+    if isinstance(found, Unread):
+        yield cannot_tell(found)
+        return
+    if not pki.services:
+        yield passed("no authority of Active Directory Certificate Services is published to enrol from")
+        return
+    if facts.controllers and all(controller.samba for controller in facts.controllers):
+        yield passed("Samba does not enrol")
+        return
+    here = [each for each in found.policies if any(map(_reaches_controllers, each.linked))]
+    telling = [each for each in here if each.enrolment is not None]
+    for each in telling:
+        on = each.enrolment == _AUTOMATIC
+        seen = f"is set to {each.enrolment} ({_where(each)})"
+        yield passed(f"turns it on ({_where(each)})", each.name) if on else warning(seen, each.name)
+    for each in here:
+        if isinstance(each.settings, Unread):
+            yield cannot_tell(each.settings, each.name)
+    if not telling:
+        say = cannot_tell if found.hidden else warning
+        yield say("no group policy that can be read, of the domain or of Domain Controllers, turns it on")
+
+
+def _reaches_controllers(dn: str) -> bool:
+    return dn.lower().startswith(("dc=", "ou=domain controllers,"))
 
 
 def _halves(policies: tuple[GroupPolicy, ...]) -> Iterator[Mapping[str, int]]:
@@ -72,6 +107,15 @@ def _where(each: GroupPolicy) -> str:
 
 
 CHECKS = (
+    Check(
+        "dc-autoenrolment",
+        Section.POLICY,
+        "Windows domain controllers enrol and renew their certificates by themselves",
+        "A certificate that nobody renews ends, and with it every sign-in by key.",
+        "In a group policy of Domain Controllers, Windows Settings, Security Settings, Public Key Policies: enable "
+        "Certificate Services Client - Auto-Enrollment, with renewal and update",
+        enrolment,
+    ),
     Check(
         "policy",
         Section.POLICY,

@@ -20,11 +20,13 @@ class GroupPolicy:
         linked: Distinguished names of what it is linked to, disabled links left out.
         settings: For each half that is in force, the numbers that it sets below
             ``Software\\Policies\\Microsoft\\PassportForWork``, by value name in lower case; or why they cannot be told.
+        enrolment: ``AEPolicy`` of automatic certificate enrolment, as it is for computers; None when it is not set.
     """
 
     name: str
     linked: tuple[str, ...]
     settings: Mapping[str, Mapping[str, int]] | Unread
+    enrolment: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

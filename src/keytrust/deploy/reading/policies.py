@@ -18,6 +18,7 @@ from keytrust.directory.controller import DomainController
 from keytrust.directory.session import Session
 from keytrust.directory.settings import DirectorySettings
 
+ENROLMENT = r"Software\Policies\Microsoft\Cryptography\AutoEnrollment"
 PASSPORT = r"Software\Policies\Microsoft\PassportForWork"
 _REGISTRY = "{35378eac-683f-11d2-a89a-00c04fbbcfa2}"
 """The client-side extension that applies Registry.pol ([MS-GPREG] 1.9). Without it in its list a policy sets none."""
@@ -65,7 +66,7 @@ def read_policies(
     paths = [path for each in found for path in each.files.values()]
     contents = read_files(settings, controller.host, paths, seconds)
     return PolicyFacts(
-        tuple(GroupPolicy(each.name, each.linked, _settings(each.files, contents)) for each in found),
+        tuple(_policy(each, contents) for each in found),
         # What is linked and not there may be of another domain, or deleted: only this domain's own count.
         sum(dn.endswith(f",cn=policies,cn=system,{controller.domain.lower()}") for dn in links),
     )
@@ -94,16 +95,17 @@ def _files(entry: Attributes) -> dict[str, str]:
     }
 
 
-def _settings(
-    files: Mapping[str, str], contents: Mapping[str, bytes | Unread]
-) -> Mapping[str, Mapping[str, int]] | Unread:
-    found = {}
-    for half, path in files.items():
+def _policy(found: _Found, contents: Mapping[str, bytes | Unread]) -> GroupPolicy:
+    settings: dict[str, Mapping[str, int]] = {}
+    enrolment = None
+    for half, path in found.files.items():
         content = contents[path]
         if isinstance(content, Unread):
-            return content
+            return GroupPolicy(found.name, found.linked, content)
         try:
-            found[half] = numbers(content, PASSPORT)
+            settings[half] = numbers(content, PASSPORT)
+            if half == COMPUTERS:
+                enrolment = numbers(content, ENROLMENT).get("aepolicy")
         except ValueError as error:
-            return Unread(f"{path} is not legible: {error}")
-    return found
+            return GroupPolicy(found.name, found.linked, Unread(f"{path} is not legible: {error}"))
+    return GroupPolicy(found.name, found.linked, settings, enrolment)
