@@ -11,7 +11,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, and_, delete, func, insert, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from keytrust.database import writing_on
 from keytrust.service.duty import Duty
@@ -28,6 +43,9 @@ _TURN_SECONDS = 0.15
 _FILLING = ("cache_size = -65536", "threads = 2", "journal_size_limit = 67108864", "synchronous = NORMAL")
 """With ``NORMAL`` a power cut may take the latest of these commits, whose rows are read anew: ``rebuilt`` is not set
 yet. What others commit, the journal above all, is on disk when they are told so as always."""
+
+_INDEXED = ("anchor", "sid")
+"""Columns of both sides' objects that are in indexes beside their names."""
 
 NewValues = Callable[[set[bytes]], None]
 """Told the ids of values that were not there before."""
@@ -138,12 +156,25 @@ class Merge:
         if kept := list(connection.execute(fresher).scalars()):
             part = and_(part, new_name.not_in(kept))
         names = select(new_name).where(part)
-        belonging = select(*_columns(staged.children)).where(parent.in_(names))
         if new_values is not None:
             new_values(set(connection.execute(_new_values(staged, mirror, names)).scalars()))
-        delete_objects(connection, side, mirror, names)
-        self._insert(side.table, select(*_columns(staged.rows)).where(part))
-        self._insert(side.children, belonging)
+        # Row by row what differs, and no column without need: each index touched is a page of it written.
+        children, old = side.children, belonging_to(side, mirror, names)
+        connection.execute(delete(children).where(old, ~exists().where(*_same(children, staged.children))))
+        self._insert(
+            children,
+            select(*_columns(staged.children)).where(
+                parent.in_(names), ~exists().where(children.c.mirror == mirror, *_same(children, staged.children))
+            ),
+        )
+        lasting = [column.name for column in side.table.columns if column.name not in ("mirror", side.name, *_INDEXED)]
+        unmoved = [side.table.c[each].is_not_distinct_from(staged.rows.c[each]) for each in _INDEXED]
+        connection.execute(
+            update(side.table).values({each: staged.rows.c[each] for each in lasting}).where(same, part, *unmoved)
+        )
+        moved = select(new_name).join(side.table, same).where(part, side.table.c.digest != staged.rows.c.digest)
+        connection.execute(delete(side.table).where(side.table.c.mirror == mirror, name.in_(moved)))
+        self._insert(side.table, select(*_columns(staged.rows)).where(part, ~exists().where(same)))
 
     # -- helpers ------------------------------------------------------------------------------------------------
 
@@ -175,15 +206,22 @@ class Merge:
         self._duty.stop.wait(_TURN_SECONDS)
 
 
-def delete_objects(connection: Connection, side: Side, mirror: int, names: Select[Any] | Sequence[Any]) -> None:
+def delete_objects(connection: Connection, side: Side, mirror: int, names: Sequence[Any]) -> None:
     """Delete the rows of objects, and of what belongs to them."""
-    children = side.children
-    if children is cloud_keys:
-        belonging = keys_of(mirror, names)
-    else:
-        belonging = and_(children.c.mirror == mirror, children.c[side.parent].in_(names))
-    connection.execute(delete(children).where(belonging))
+    connection.execute(delete(side.children).where(belonging_to(side, mirror, names)))
     connection.execute(delete(side.table).where(side.table.c.mirror == mirror, side.table.c[side.name].in_(names)))
+
+
+def belonging_to(side: Side, mirror: int, names: Select[Any] | Sequence[Any]) -> ColumnElement[bool]:
+    """Which rows belong to objects whose own rows are there."""
+    if side.children is cloud_keys:
+        return keys_of(mirror, names)
+    return and_(side.children.c.mirror == mirror, side.children.c[side.parent].in_(names))
+
+
+def _same(one: Table, other: Table) -> Iterator[ColumnElement[bool]]:
+    """One thing in both, by the first's primary key."""
+    return (column == other.c[column.name] for column in one.primary_key.columns if column.name != "mirror")
 
 
 def _new_values(staged: Staged, mirror: int, names: Select[Any]) -> Select[Any]:

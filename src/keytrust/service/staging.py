@@ -138,7 +138,11 @@ class Staged:
         )
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.dbapi_connection
-            driver.execute(f"ATTACH ? AS {staged_name(side.table)}", (str(path),))
+            schema = staged_name(side.table)
+            driver.execute(f"ATTACH ? AS {schema}", (str(path),))
+            # It takes part in each transaction, and must not make that one of several files, with a journal above them.
+            driver.execute(f"PRAGMA {schema}.journal_mode = OFF")
+            driver.execute(f"PRAGMA {schema}.synchronous = OFF")
         else:
             for table in (rows, children):
                 _copy(connection, path, table)

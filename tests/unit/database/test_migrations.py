@@ -7,13 +7,14 @@ import multiprocessing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import make_url, text
 
-from keytrust.database import make_engine, migrate
+from keytrust.database import make_engine, migrate, writing
 from keytrust.errors import RegistryError, StoreError
 from keytrust.registry.database import Database
 from keytrust.store.database import open_store
@@ -36,6 +37,29 @@ def test_the_migrations_make_the_tables_that_the_program_uses(package: str, tmp_
     config = Config()
     config.set_main_option("script_location", f"{package}:migrations")
     assert ScriptDirectory.from_config(config).get_current_head() == tables.HEAD
+
+
+def test_a_mirror_of_an_earlier_keytrust_is_read_anew_before_anything_is_decided(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/earlier.db"
+    with writing(make_engine(make_url(url))) as connection:
+        config = Config()
+        config.set_main_option("script_location", "keytrust.store:migrations")
+        config.attributes.update(connection=connection, version_table="store_version")
+        command.upgrade(config, "0003")
+        connection.execute(
+            text(
+                "INSERT INTO mirrors (id, sid, name, source, rebuilt, stamp, cloud_cursor, paused)"
+                " VALUES (1, 'S-1-5-21-1', 'corp.example', 'x', '2026-01-01', 4, 'here', false)"
+            )
+        )
+        connection.execute(
+            text("INSERT INTO accounts VALUES (1, :guid, :guid, 'S-1-5-21-1-5', 'alice', :guid, 4)"),
+            {"guid": bytes(16)},
+        )
+    with open_store(url).connect() as connection:
+        found = connection.execute(text("SELECT rebuilt, stamp, cloud_cursor FROM mirrors")).one()
+        assert tuple(found) == (None, 4, "here")
+        assert connection.execute(text("SELECT count(*) FROM accounts")).scalar() == 0
 
 
 def test_store_and_registry_can_share_one_database(tmp_path: Path) -> None:
