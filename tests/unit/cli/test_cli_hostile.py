@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from keytrust import config
 from keytrust.cli.main import app
 from keytrust.cli.options import given
+from keytrust.cli.output import out
 from keytrust.errors import PlanError
 from keytrust.store.database import open_store
 from keytrust.sync import planfile
@@ -30,11 +31,17 @@ RAW = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u202e\U000e0041]")
 
 
 def run(*arguments: str, stdin: str | bytes = "", store: Path | None = None) -> Result:
-    env = {"COLUMNS": "1000", "TERM": "xterm", "FORCE_COLOR": None, config.VARIABLE: None}
+    env = {"TERM": "xterm", "FORCE_COLOR": None, config.VARIABLE: None}
     if store is not None:
         (store / "keytrust.toml").write_text(f'[store]\nurl = "sqlite:///{store}/keytrust.db"\n')
         env[config.VARIABLE] = str(store / "keytrust.toml")
     return CliRunner().invoke(app, arguments, input=stdin, env=env)
+
+
+@pytest.fixture(autouse=True)
+def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide enough for everything on one line, whatever COLUMNS was when the program was loaded."""
+    monkeypatch.setattr(out, "_width", 1000)
 
 
 @pytest.fixture(autouse=True)
