@@ -20,7 +20,7 @@ from keytrust.cloud.origin import root_url, shown
 from keytrust.cloud.pages import Page, walk
 from keytrust.cloud.probe import Probe, probe
 from keytrust.cloud.replays import merge_copies
-from keytrust.cloud.retry import RetryPolicy
+from keytrust.cloud.retry import TRANSIENT, RetryPolicy
 from keytrust.cloud.single_users import Single, SingleUsers
 from keytrust.cloud.source import CloudUser, Progress, Unknown
 from keytrust.cloud.spool import Spool
@@ -130,6 +130,9 @@ class GraphSource:
             for answer in self._single_users(transport).read(unread):
                 if answer.user is not None:
                     settled.append(parse_user(answer.user))
+                elif answer.status in TRANSIENT:
+                    # With the next cursor nobody would ask for this user again until everything is read.
+                    raise unusable(start, f"would not say just now what became of user {answer.id} ({answer.status})")
                 elif answer.status == httpx.codes.NOT_FOUND:
                     removed[answer.id] = "unknown"
                 elif answer.id in known:

@@ -139,6 +139,24 @@ def test_changes_without_keys_are_completed_user_by_user() -> None:
     assert by_id["user-3"] == Reported(())
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_user_who_is_throttled_within_a_batch_to_the_end_of_patience_is_not_passed_over(status: int) -> None:
+    def script(request: Request, _: int) -> Answer:
+        if "/users/delta" in request.path:
+            return last([{"id": "user-1"}, {"id": "user-2"}])
+        asked = json.loads(request.body)["requests"]
+        answers = [
+            {"id": each["id"], "status": status}
+            if "user-2" in each["url"]
+            else {"id": each["id"], "status": 200, "body": user(1, b"one")}
+            for each in asked
+        ]
+        return Answer(json.dumps({"responses": answers}).encode())
+
+    with scripted(script) as (root, _), pytest.raises(CloudError, match="just now what became of user user-2"):
+        source(root).changes(root + CURSOR)
+
+
 INCOMPLETE = {
     "no link": page([user(1)]),
     "both links": page([], "/beta/users/delta?x", **{"@odata.deltaLink": "/beta/users/delta?y"}),
