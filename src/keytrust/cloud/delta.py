@@ -72,8 +72,10 @@ def follow(transport: Transport, start: httpx.URL, cursor: str | None, limits: L
     except RefusedError as error:
         if not _is_lost(error):
             raise
-        # The service may say where to begin; without that, where everybody begins.
-        again = start if error.location is None else next_page(error.location, start)
+        # The service may say where to begin; without that, where everybody begins. A bare address would begin with
+        # the properties of its own choice, and from then on tell of no change in those that we need.
+        told = start if error.location is None else next_page(error.location, start)
+        again = told if told.query else start
         return _round(transport, again, limits, everybody=True)
 
 
