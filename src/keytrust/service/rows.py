@@ -62,22 +62,21 @@ def user_of(row: Mapping[Any, Any]) -> CloudUser:
 
 @dataclass(frozen=True, slots=True)
 class AccountRows:
-    """An account's row and those of its values; ``raw`` has each value's bytes by its id."""
+    """An account's row and those of its values."""
 
     account: Row
     values: list[Row]
-    raw: dict[bytes, bytes]
 
 
 def account_rows(mirror: int, stamp: int, account: Account, digest: bytes | None = None) -> AccountRows:
     """The rows of ``accounts`` and ``account_values``; ``digest`` is the account's, when that is at hand."""
     values: list[Row] = []
-    raw: dict[bytes, bytes] = {}
+    known: set[bytes] = set()
     for value in account.values:
         identity = value_id(account.guid, value)
-        if identity in raw:
+        if identity in known:
             continue
-        raw[identity] = value
+        known.add(identity)
         stored = StoredKey.read(value)
         values.append(
             {
@@ -99,7 +98,7 @@ def account_rows(mirror: int, stamp: int, account: Account, digest: bytes | None
         "digest": digest or account_digest(account),
         "stamp": stamp,
     }
-    return AccountRows(row, values, raw)
+    return AccountRows(row, values)
 
 
 def account_digest(account: Account) -> bytes:
