@@ -39,7 +39,7 @@ def test_a_domain_that_is_broken_in_one_way_fails_for_that(
     if breakable_lab.spec.name not in _healthy:
         _healthy[breakable_lab.spec.name] = _examined(site, "--timeout", "15")
     with broken.during(site):
-        seen = _examined(site)
+        seen = _examined(site, "--timeout", str(broken.seconds))
     for name, (verdict, words) in broken.found.items():
         assert seen[name]["verdict"] == verdict, seen[name]
         assert _sees(seen[name], verdict, words), seen[name]

@@ -23,15 +23,23 @@ def service_hosts(service: str, domain: str, server: str, timeout: float) -> fro
         timeout: Seconds for each of the two.
     """
     faults = []
+    silent = False
     for resolver, called in ((_at(server), server), (_own(), "this machine's resolver")):
         if resolver is None:
+            silent = True
             faults.append(f"{called}: not to be had")
             continue
         try:
             answer = resolver.resolve(f"{service}.{domain}.", "SRV", lifetime=timeout, search=False)
             return frozenset(str(record.target).rstrip(".").lower() for record in answer)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-            return frozenset()
+            if not silent:
+                return frozenset()
+            # That another resolver knows nothing of the domain says nothing of what the silent one would have said.
+            faults.append(f"{called}: no such records")
+        except dns.exception.Timeout:
+            silent = True
+            faults.append(f"{called}: no answer within {timeout:g} s")
         except (dns.exception.DNSException, OSError) as error:
             faults.append(f"{called}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
     return Unread("; ".join(faults))

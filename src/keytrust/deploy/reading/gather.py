@@ -70,7 +70,7 @@ def gather(
         _send_kerberos(errands, host, name or "krbtgt", found.realm or realm.upper(), pace.answer)
     _send_keys(errands, hosts, name or "krbtgt", found.realm or realm.upper(), pace.answer)
     for service in SERVICES if domain_name and hosts else ():
-        _send_dns(errands, service, domain_name or "", hosts[0], pace.answer)
+        _send_dns(errands, service, domain_name or "", [*directory.servers, *hosts][0], pace.answer)
     answers = errands.collect(deadline - pace.answer)
     controllers = tuple(_controllers(hosts, listings, answers, pace))
     report("fetching revocation lists")
