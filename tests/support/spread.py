@@ -1,4 +1,4 @@
-"""How the tests are spread over the workers of a session (pytest-xdist, ``--dist loadgroup``)."""
+"""How tests are spread over the workers of a session: ``-p tests.support.spread``, pytest-xdist's ``--dist loadgroup``."""
 
 from __future__ import annotations
 
