@@ -1,4 +1,4 @@
-"""How tests are spread over the workers of a session: ``-p tests.support.spread``, pytest-xdist's ``--dist loadgroup``."""
+"""How tests are spread over the workers of a session, for pytest-xdist with ``--dist loadgroup``."""
 
 from __future__ import annotations
 
