@@ -17,7 +17,6 @@ from keytrust.service.mirror import NewValue, chunks
 from keytrust.service.reading import Opener, Part, Reading
 from keytrust.service.sides import SIDES
 from keytrust.service.staging import Staged, staging_folder
-from keytrust.store.mirror_tables import account_values
 from keytrust.sync.chain import value_id
 
 Read = Callable[[Reading], Iterator[Part]]
@@ -92,16 +91,10 @@ class Loader:
         """Remember what may have appeared; whether it has is seen when it is taken in."""
         if not part.changed or len(self._appeared) >= _MOST_NEW_VALUES:
             return
-        of, known = account_values.c, set[bytes]()
         with self._duty.reading() as connection:
-            for chunk in chunks([account.guid for account in part.changed]):
-                query = select(of.value_id).where(of.mirror == self._duty.mirror.id, of.guid.in_(chunk))
-                known.update(connection.execute(query).scalars())
-        for account in part.changed:
-            for raw in account.values:
-                identity = value_id(account.guid, raw)
-                if identity not in known and len(self._appeared) < _MOST_NEW_VALUES:
-                    self._appeared[identity] = NewValue(account, raw)
+            new_values = self._duty.mirror.new_values(connection, part.changed)
+        for new in new_values[: _MOST_NEW_VALUES - len(self._appeared)]:
+            self._appeared[value_id(new.account.guid, new.raw)] = new
 
     def _take_in(self, readings: dict[str, Reading]) -> None:
         with merging_connection(self._duty) as connection:

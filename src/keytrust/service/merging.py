@@ -91,7 +91,7 @@ class Merge:
         return alone
 
     def fill(self, staged: list[Staged]) -> None:
-        """Fill empty tables, and make their indexes."""
+        """Fill empty tables; their indexes are dropped for it, and made by ``make_indexes``."""
         pairs = [
             pair for each in staged for pair in ((each.side.table, each.rows), (each.side.children, each.children))
         ]

@@ -60,7 +60,6 @@ class Staging:
     def __init__(self, side: Side, path: Path) -> None:
         self._side = side
         self._path = path
-        self._count = 0
         with self._faults():
             self._file = sqlite3.connect(path, isolation_level=None)
             # It is read by the process that asked for it, or by nobody: what a crash leaves of it is worth nothing.
