@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.manager import listening_manager
 from tests.support.running import RunningService
 
 from keytrust.lab import Lab
@@ -17,12 +18,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """systemd's end of ``NOTIFY_SOCKET``."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(60)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "1000000")
-        monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with listening_manager(tmp_path, monkeypatch, watchdog_microseconds=1_000_000) as listening:
         yield listening
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.support.manager import listening_manager
 from tests.support.running import RunningService
 
 from keytrust.lab import Lab, LabUser
@@ -21,11 +22,7 @@ MakeUser = Callable[..., LabUser]
 @pytest.fixture
 def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
     """What listens in place of systemd."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.settimeout(60)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    with listening_manager(tmp_path, monkeypatch, watchdog_microseconds=2_000_000) as listening:
         yield listening
 
 
