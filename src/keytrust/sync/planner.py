@@ -7,12 +7,11 @@ sits on another account is known only when all accounts of all domains have been
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from keytrust.cloud.source import NGC, CloudUser, RegisteredKey, Reported
-from keytrust.credential import Dialect, KeyCredentialError, attribute_text, build, canonical_key_id
-from keytrust.directory.account import Account, guid_text
-from keytrust.sync.keycheck import key_faults
+from keytrust.cloud.source import NGC, CloudUser, Reported
+from keytrust.credential import Dialect
+from keytrust.directory.account import Account
+from keytrust.sync.candidate import Candidate, Judge
 from keytrust.sync.match import CloudIndex
 from keytrust.sync.model import (
     AccountRef,
@@ -24,12 +23,11 @@ from keytrust.sync.model import (
     Context,
     Plan,
     Refusal,
-    RefusalCode,
 )
 from keytrust.sync.policy import Allow, Policy
 from keytrust.sync.scope import EVERYBODY, Scope
 from keytrust.sync.seen import Seen
-from keytrust.sync.stored import StoredKey, creation_time
+from keytrust.sync.stored import StoredKey
 
 Wrote = Callable[[bytes, bytes], str | None]
 """Given an account's GUID and a stored value: the run that wrote it, by the journal, or None."""
@@ -79,15 +77,6 @@ def make_plan(
     return planner.finish(allow_removals)
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    account: AccountRef
-    key: RegisteredKey
-    protected: bool
-    known: bool
-    upn: str | None
-
-
 class Planner:
     """Plans for one domain; ``make_plan`` is its plain use. The planners of several domains share what they know."""
 
@@ -115,7 +104,7 @@ class Planner:
         self._need_sid = Allow.UNCORROBORATED not in policy.allow
         self._census = Census(cloud_users=cloud.users, cloud_only=cloud.cloud_only)
         self._claims: list[tuple[AccountRef, bytes]] = []
-        self._candidates: list[_Candidate] = []
+        self._candidates: list[Candidate] = []
         self._removals: list[Change] = []
         self._conflicts: list[Conflict] = []
         self._matched_with_keys = 0
@@ -166,7 +155,7 @@ class Planner:
                 self._census.present += key_id in serving
                 if key_id not in serving:
                     self._candidates.append(
-                        _Candidate(ref, key, account.protected, account.enabled is not None, account.upn)
+                        Candidate(ref, key, account.protected, account.enabled is not None, account.upn)
                     )
         if not isinstance(user.keys, Reported):
             self._census.unknown += 1
@@ -210,8 +199,9 @@ class Planner:
         ambiguous = self._report_shared_anchors()
         candidates = [each for each in self._candidates if each.account.guid not in ambiguous]
         earlier = self._earlier(list({each.account.guid for each in candidates if each.key.created is None}))
+        judge = Judge(self._cloud, self._seen, self._policy, self._dialect, self._context.made_at)
         for candidate in candidates:
-            outcome = self._addition(candidate, earlier.get((candidate.account.guid, candidate.key.key_id)))
+            outcome = judge.addition(candidate, earlier.get((candidate.account.guid, candidate.key.key_id)))
             if isinstance(outcome, Change):
                 additions.append(outcome)
             else:
@@ -247,47 +237,6 @@ class Planner:
                 self._conflicts.append(Conflict(ConflictCode.ANCHOR_SHARED_IN_DIRECTORY, account, (name,), sentence))
         return ambiguous
 
-    def _addition(self, candidate: _Candidate, earlier: bytes | None) -> Change | Refusal:
-        account, key = candidate.account, candidate.key
-        refusal = self._refusal(candidate)
-        if refusal is not None:
-            return refusal
-        try:
-            credential = build(
-                key.material,
-                device_id=key.device_id,
-                created=key.created or creation_time(earlier) or self._context.made_at,
-                dialect=self._dialect,
-                custom_key_information=key.custom_key_information,
-            )
-        except KeyCredentialError as error:
-            return _refuse(candidate, RefusalCode.UNREADABLE, f"its material cannot be written: {error}")
-        device = f", device {key.device_id}" if key.device_id else ""
-        when = f" {key.created:%Y-%m-%d %H:%M} UTC" if key.created else ""
-        value = attribute_text(credential, account.dn).encode()
-        return Change(Action.ADD, account, value, key.key_id, f"registered{when}{device}")
-
-    def _refusal(self, candidate: _Candidate) -> Refusal | None:
-        account, key, policy = candidate.account, candidate.key, self._policy
-        if not candidate.known:
-            what = (
-                "the connector account may not read its userAccountControl, so that it may be a computer or privileged"
-            )
-            return _refuse(candidate, RefusalCode.UNKNOWN_STATE, what)
-        if candidate.protected and not policy.lists_privileged(account.name, candidate.upn, account.sid, account.dn):
-            return _refuse(candidate, RefusalCode.PRIVILEGED, "the account is privileged (adminCount=1)")
-        for fault in key_faults(key.material):
-            if fault.allowed_by not in policy.allow:
-                return _refuse(candidate, fault.code, fault.sentence)
-        if Allow.SHARED_KEY not in policy.allow:
-            elsewhere = self._seen.holders(canonical_key_id(key.material) or key.key_id) - {account.guid}
-            if elsewhere:
-                where = ", ".join(guid_text(guid) for guid in sorted(elsewhere)[:3])
-                return _refuse(candidate, RefusalCode.SHARED_KEY, f"the same key is on another account ({where})")
-            if self._cloud.registered_to(key.key_id) > 1:
-                return _refuse(candidate, RefusalCode.SHARED_KEY, "the same key is registered to several cloud users")
-        return None
-
     def _held_because(self, removals: int, allow_removals: int | None) -> str:
         limit = self._policy.removals_allowed(self._census.cloud_origin, allow_removals)
         if removals > limit:
@@ -300,8 +249,3 @@ class Planner:
                 f"the cloud reports not one key for anybody, which is taken for a fault: {removals} removals not made"
             )
         return ""
-
-
-def _refuse(candidate: _Candidate, code: RefusalCode, what: str) -> Refusal:
-    sentence = f"{candidate.account.name}: key {candidate.key.key_id.hex()[:16]}… refused, {what}."
-    return Refusal(code, candidate.account, candidate.key.key_id, sentence)
