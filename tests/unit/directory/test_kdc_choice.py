@@ -110,13 +110,14 @@ def test_mits_library_asks_the_usual_ones_when_the_chosen_one_is_not_there(tmp_p
     assert given.krb5_config is not None
     with socket.create_server(("127.0.0.1", 0)) as usual:
         given.krb5_config.write_text(
-            "[libdefaults]\n    dns_lookup_kdc = false\n    udp_preference_limit = 1\n[realms]\n    CORP.EXAMPLE = {\n"
-            f"        kdc = 127.0.0.1:{usual.getsockname()[1]}\n    }}\n"
+            "[libdefaults]\n    dns_lookup_kdc = false\n    udp_preference_limit = 1\n"
+            f"[realms]\n    NOWHERE.INVALID = {{\n        kdc = 127.0.0.1:{usual.getsockname()[1]}\n    }}\n"
         )
-        given = given.model_copy(update={"auth": "password", "password_file": given.krb5_config, "timeout": 3})
+        by_password = {"auth": "password", "principal": "x@NOWHERE.INVALID", "password_file": given.krb5_config}
+        given = given.model_copy(update=by_password | {"timeout": 3})
         usual.settimeout(10)
         began = time.monotonic()
-        with pytest.raises(DirectoryError), ticket_cache(given, ("dc1.corp.example",)):
+        with pytest.raises(DirectoryError), ticket_cache(given, ("dc1.nowhere.invalid",)):
             pass
         usual.accept()[0].close()
         assert time.monotonic() - began < 9
