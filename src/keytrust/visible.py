@@ -8,6 +8,7 @@ marks cover the lines around them.
 from __future__ import annotations
 
 import re
+from html import escape
 
 _MARK = (  # marks that are drawn over the character before them, of the scripts in which names are written
     "[\\u0300-\\u036f\\u0483-\\u0489\\u0591-\\u05c7\\u0610-\\u061a\\u064b-\\u065f\\u06d6-\\u06ed\\u0e31\\u0e34-\\u0e3a\\u0e47-\\u0e4e"
@@ -29,6 +30,11 @@ _INVISIBLE = re.compile(
 def visible(text: str) -> str:
     """The text with every such character as ``\\uXXXX``, a pile by its number; it is one line, and can be encoded."""
     return _INVISIBLE.sub(_spelt, text)
+
+
+def as_html(text: str) -> str:
+    """The visible text, escaped for HTML, in attributes too."""
+    return escape(visible(text), quote=True)
 
 
 def _spelt(match: re.Match[str]) -> str:

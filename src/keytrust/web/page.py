@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from html import escape
 
 from keytrust import __version__
 from keytrust.service.overview import DomainOverview
 from keytrust.service.overview_text import headline, lines, span
-from keytrust.visible import visible
+from keytrust.visible import as_html
 
 REFRESH_SECONDS = 5
 
@@ -56,21 +55,16 @@ def page(found: Sequence[DomainOverview], instance: str, fault: str = "") -> str
 def _page(found: Sequence[DomainOverview], instance: str, fault: str) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta name="viewport" content="width=device-width"><meta http-equiv="refresh" content="{REFRESH_SECONDS}">'
-    yield f"<title>keytrust: {shown(_title(found, fault))}</title><style>{_STYLE}</style></head><body><main>"
-    yield f"<h1>keytrust</h1><p class=soft>{shown(_title(found, fault))}</p>"
+    yield f"<title>keytrust: {as_html(_title(found, fault))}</title><style>{_STYLE}</style></head><body><main>"
+    yield f"<h1>keytrust</h1><p class=soft>{as_html(_title(found, fault))}</p>"
     if fault:
-        yield f"<section class=red><h2>The store<b>does not answer</b></h2><p>{shown(fault)}</p></section>"
+        yield f"<section class=red><h2>The store<b>does not answer</b></h2><p>{as_html(fault)}</p></section>"
     for each in found:
         yield from _domain(each)
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    yield f"<footer>As of {now}, on {shown(instance)}, keytrust {shown(__version__)}. Shown anew every"
+    yield f"<footer>As of {now}, on {as_html(instance)}, keytrust {as_html(__version__)}. Shown anew every"
     yield f" {REFRESH_SECONDS} seconds. <code>keytrust explain USER</code> answers for one user.</footer>"
     yield "</main></body></html>"
-
-
-def shown(text: str) -> str:
-    """A text of somebody else's as HTML: escaped, and with invisible characters made visible."""
-    return escape(visible(text), quote=True)
 
 
 def _title(found: Sequence[DomainOverview], fault: str) -> str:
@@ -86,7 +80,7 @@ def _title(found: Sequence[DomainOverview], fault: str) -> str:
 
 def _domain(overview: DomainOverview) -> Iterator[str]:
     word, colour = headline(overview)
-    yield f"<section class={colour}><h2>{shown(overview.name)}<b>{shown(word)}</b></h2><div class=figures>"
+    yield f"<section class={colour}><h2>{as_html(overview.name)}<b>{as_html(word)}</b></h2><div class=figures>"
     latency = overview.state.get("latency") or {}
     figures = (
         (f"{overview.waiting:,}", "waiting"),
@@ -96,22 +90,22 @@ def _domain(overview: DomainOverview) -> Iterator[str]:
         (f"{overview.set_aside_count:,}", "set aside"),
         (f"{overview.held_count:,}", "removals held"),
     )
-    yield from (f"<div><strong>{shown(figure)}</strong><span>{what}</span></div>" for figure, what in figures)
+    yield from (f"<div><strong>{as_html(figure)}</strong><span>{what}</span></div>" for figure, what in figures)
     yield "</div>"
     if overview.trouble:
-        yield "<ul>" + "".join(f"<li>{shown(each)}</li>" for each in overview.trouble) + "</ul>"
+        yield "<ul>" + "".join(f"<li>{as_html(each)}</li>" for each in overview.trouble) + "</ul>"
     rows = lines(overview)
-    yield "<dl>" + "".join(f"<dt>{shown(name)}</dt><dd>{shown(text)}</dd>" for name, text in rows) + "</dl>"
+    yield "<dl>" + "".join(f"<dt>{as_html(name)}</dt><dd>{as_html(text)}</dd>" for name, text in rows) + "</dl>"
     if overview.findings:
         yield "<table><tr><th>Since (UTC)</th><th>Kind</th><th>What</th></tr>"
         for finding in overview.findings:
-            since = shown(finding.since[:16].replace("T", " "))
-            yield f"<tr><td>{since}</td><td>{shown(finding.code)}</td><td>{shown(finding.sentence)}</td></tr>"
+            since = as_html(finding.since[:16].replace("T", " "))
+            yield f"<tr><td>{since}</td><td>{as_html(finding.code)}</td><td>{as_html(finding.sentence)}</td></tr>"
         yield "</table>"
     if overview.set_aside:
         yield "<table><tr><th>Set aside</th><th>Why</th><th>Again in</th></tr>"
         for waiting in overview.set_aside:
-            yield f"<tr><td>{shown(waiting.name or '?')}</td><td>{shown(waiting.reason)}</td>"
+            yield f"<tr><td>{as_html(waiting.name or '?')}</td><td>{as_html(waiting.reason)}</td>"
             yield f"<td>{span(waiting.again)} ({waiting.attempts} attempts)</td></tr>"
         yield "</table>"
     yield "</section>"

@@ -15,7 +15,7 @@ from keytrust.audit.report.charts import bars
 from keytrust.audit.report.result import Result
 from keytrust.audit.report.style import STYLE
 from keytrust.audit.rules.context import Registered
-from keytrust.visible import visible
+from keytrust.visible import as_html
 
 SHOWN_OF_EACH = 100
 """Lines of one kind of finding; the rest is counted, and is all in CSV and JSON."""
@@ -41,11 +41,6 @@ def write(result: Result, out: IO[str]) -> None:
         out.write(part)
 
 
-def shown(text: str) -> str:
-    """A text from the directory as HTML: escaped, and with invisible characters made visible."""
-    return escape(visible(text), quote=True)
-
-
 def _by_code(result: Result) -> dict[Code, list[Finding]]:
     """The first findings of each kind; worst first, as they come."""
     kept: dict[Code, list[Finding]] = {}
@@ -62,8 +57,8 @@ def _page(result: Result, kept: dict[Code, list[Finding]]) -> Iterator[str]:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Key credential audit: {shown(scope.subject)}</title><style>{STYLE}</style></head><body><main>"
-        f'<header><p class="kicker">Key credential audit</p><h1>{shown(scope.subject)}</h1>'
+        f"<title>Key credential audit: {as_html(scope.subject)}</title><style>{STYLE}</style></head><body><main>"
+        f'<header><p class="kicker">Key credential audit</p><h1>{as_html(scope.subject)}</h1>'
         f"<p>{scope.made_at:%d %B %Y, %H:%M} UTC · keytrust {escape(__version__)}</p></header>"
     )
     yield _verdict(result)
@@ -92,8 +87,8 @@ def _page(result: Result, kept: dict[Code, list[Finding]]) -> Iterator[str]:
     yield "<h2>Findings</h2>" if len(kept) > len(writers) else ""
     yield from (_kind(result, code, kept[code]) for code in kept if code not in _WRITERS)
     yield (
-        f"<footer>Compared with {shown(scope.cloud) or 'no list of registered keys'}; devices from "
-        f"{shown(result.outcome.devices) or 'nowhere'}. {result.findings.accepted:,} findings are accepted by the "
+        f"<footer>Compared with {as_html(scope.cloud) or 'no list of registered keys'}; devices from "
+        f"{as_html(result.outcome.devices) or 'nowhere'}. {result.findings.accepted:,} findings are accepted by the "
         "baseline and left out.</footer></main></body></html>\n"
     )
 
@@ -170,9 +165,9 @@ def _row(finding: Finding) -> str:
     details.pop("value", None)
     if finding.key_id:
         details = {"KeyID": finding.key_id[:16] + "…", **details}
-    listed = "".join(f"<dt>{shown(name)}</dt><dd>{shown(value)}</dd>" for name, value in details.items() if value)
+    listed = "".join(f"<dt>{as_html(name)}</dt><dd>{as_html(value)}</dd>" for name, value in details.items() if value)
     below = finding.dn if finding.dn != finding.account else ""
     return (
-        f"<tr><td><b>{shown(finding.account)}</b> {privileged}<small>{shown(below or finding.sid)}</small></td>"
-        f"<td>{shown(finding.message)}</td><td><dl>{listed}</dl></td></tr>"
+        f"<tr><td><b>{as_html(finding.account)}</b> {privileged}<small>{as_html(below or finding.sid)}</small></td>"
+        f"<td>{as_html(finding.message)}</td><td><dl>{listed}</dl></td></tr>"
     )
