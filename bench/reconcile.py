@@ -40,8 +40,8 @@ from keytrust.service.feeds import CloudFeed
 from keytrust.service.loading import Loader
 from keytrust.service.mirror import Mirror
 from keytrust.service.reading import read_apart
+from keytrust.service.reconcile import out_of_step
 from keytrust.service.settings import ServiceSettings
-from keytrust.service.suspects import suspects
 from keytrust.store.database import open_store
 from keytrust.store.lease import acquire, renewing
 from keytrust.sync.journal import Journal
@@ -137,13 +137,11 @@ def _read(
         first=stamp == 1,
         read=read_apart,
         progress=lambda _side, _done: None,
-        new_value=lambda new: print(new, file=sys.stderr),
     )
     users, accounts = PlayedSource(folder, renamed), PlayedDirectory(folder, renamed)
     with meanwhile.registering() if meanwhile else nullcontext():
         counts = loader.load({"users": users.read, "accounts": accounts.accounts})
-        with duty.reading() as connection:
-            found = len(set(suspects(connection, duty.mirror, duty.policy)))
+        found = len(out_of_step(duty))
     with duty.writing() as connection:
         duty.mirror.save(connection, rebuilt="2026-01-01T00:00:00+00:00")
     assert counts == {"users": USERS, "accounts": USERS}, counts

@@ -12,11 +12,13 @@ import json
 import os
 import random
 import secrets
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
@@ -42,6 +44,9 @@ def main() -> None:
     given = parser.parse_args()
     with bench_lab("soak", 31) as lab, tempfile.TemporaryDirectory() as folder:
         results = soak(lab, Path(folder), given.minutes * 60)
+        if any(result.met is False for result in results):
+            kept = shutil.copytree(folder, tempfile.mkdtemp(prefix="keytrust-soak-"), dirs_exist_ok=True)
+            print(f"soak: the service's log and store are kept in {kept}", file=sys.stderr)
     for result in results:
         print(json.dumps(asdict(result)))
     sys.exit(any(result.met is False for result in results))
@@ -94,22 +99,26 @@ def soak(lab: Lab, folder: Path, seconds: float, *, freeze: bool = True) -> list
 
 
 def _fault(service: RunningService, lab: Lab, traffic: Traffic, cloud: Unruly, *, freeze: bool, lives: bool) -> int:
-    kinds: list[Callable[[], None] | None] = [
-        None,
-        lambda: traffic.somebody_clears(random.choice(traffic.users)),
-        lambda: _misbehaving(cloud),
-    ]
+    kinds: list[Callable[[], str] | None] = [None, lambda: _cleared(traffic), lambda: _misbehaving(cloud)]
     if not lives:
         kinds += [lambda: _killed(service), lambda: _told_to_stop(service)]
     if freeze:
         kinds.append(lambda: _frozen(lab))
     kind = random.choice(kinds)
-    if kind is not None:
-        kind()
-    return int(kind is not None)
+    if kind is None:
+        return 0
+    began = datetime.now(UTC)
+    print(f"soak: {began:%H:%M:%S} {kind()}, until {datetime.now(UTC):%H:%M:%S}", file=sys.stderr, flush=True)
+    return 1
 
 
-def _misbehaving(cloud: Unruly) -> None:
+def _cleared(traffic: Traffic) -> str:
+    user = random.choice(traffic.users)
+    traffic.somebody_clears(user)
+    return f"somebody deletes the values of {user.sam}"
+
+
+def _misbehaving(cloud: Unruly) -> str:
     manners = random.choice(("silent", "cut", "busy", "broken", "lost"))
     cloud.silent, cloud.cut = manners == "silent", manners == "cut"
     replies = {
@@ -122,24 +131,28 @@ def _misbehaving(cloud: Unruly) -> None:
         time.sleep(random.uniform(2.0, 10.0))
     finally:
         cloud.behave()
+    return f"the cloud is {manners}"
 
 
-def _killed(service: RunningService) -> None:
+def _killed(service: RunningService) -> str:
     service.kill()
     service.start(wait=False)
+    return "the service is killed"
 
 
-def _told_to_stop(service: RunningService) -> None:
+def _told_to_stop(service: RunningService) -> str:
     service.stop()  # with any code: it may be told so before it has begun
     service.start(wait=False)
+    return "the service is told to stop"
 
 
-def _frozen(lab: Lab) -> None:
+def _frozen(lab: Lab) -> str:
     lab.pause_dc()
     try:
         time.sleep(random.uniform(3.0, 15.0))
     finally:
         lab.resume_dc()
+    return "the domain controller is frozen"
 
 
 def _stuck(service: RunningService) -> int:

@@ -50,7 +50,7 @@ class EventKind(StrEnum):
     LEASE_RELEASED = "lease-released"
     """It is not any more, because it was told so. ``holder``."""
     RECONCILED = "reconciled"
-    """Both sides were read completely. ``users``, ``accounts``, ``suspects``, ``seconds``."""
+    """Both sides were read completely. ``users``, ``accounts``, ``suspects``, ``unjudged``, ``seconds``."""
     ARRIVED = "arrived"
     """A change shows at another domain controller. ``server``, ``seconds`` since it was confirmed, ``keyId``."""
     NOT_REPLICATED = "not-replicated"

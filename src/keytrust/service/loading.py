@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,16 +14,17 @@ from sqlalchemy import Connection, func, select
 from keytrust.service.duty import Duty
 from keytrust.service.hashes import Fingerprints, Hashes, hash64
 from keytrust.service.merging import Merge, delete_objects, merging_connection
-from keytrust.service.mirror import NewValue, chunks
+from keytrust.service.mirror import chunks
 from keytrust.service.reading import Opener, Part, Reading
 from keytrust.service.sides import SIDES
 from keytrust.service.staging import Staged, staging_folder
-from keytrust.sync.chain import value_id
+from keytrust.service.worklist import Priority
 
 Read = Callable[[Reading], Iterator[Part]]
 STORED = "stored"
 """What ``progress`` calls objects that are taken into the mirror, after both sides were read."""
-_MOST_NEW_VALUES = 1000
+MOST_JUDGED = 10_000
+"""Accounts with new values that are looked at one by one after one complete read: so many have one cause."""
 
 
 class Loader:
@@ -34,7 +36,9 @@ class Loader:
         first: Whether the mirror is made for the first time: then what is left of an earlier attempt is dropped.
         read: Reads one side: ``read_apart``, or in tests ``Reading.parts``.
         progress: Told side (or ``STORED``) and number of objects.
-        new_value: Told of values that were not there before, of 1,000 at most: so many have one cause.
+
+    Attributes:
+        unjudged: How many accounts with new values were too many to be looked at one by one.
     """
 
     def __init__(
@@ -45,16 +49,15 @@ class Loader:
         first: bool,
         read: Read,
         progress: Callable[[str, int], None],
-        new_value: Callable[[NewValue], None],
     ) -> None:
         self._duty = duty
         self._stamp = stamp
         self._first = first
         self._read = read
         self._progress = progress
-        self._new_value = new_value
         self._visited = {side: Hashes() for side in SIDES}
-        self._appeared: dict[bytes, NewValue] = {}
+        self._to_be_judged: set[bytes] = set()
+        self.unjudged = 0
         self._counts = dict.fromkeys(SIDES, 0)
 
     def load(self, openers: dict[str, Opener]) -> dict[str, int]:
@@ -88,13 +91,15 @@ class Loader:
         return Reading(side, opener, self._duty.mirror.id, self._stamp - 1, known.tobytes(), rule, with_changed, file)
 
     def _note_new_values(self, part: Part) -> None:
-        """Remember what may have appeared; whether it has is seen when it is taken in."""
-        if not part.changed or len(self._appeared) >= _MOST_NEW_VALUES:
+        if not part.changed:
             return
         with self._duty.reading() as connection:
             new_values = self._duty.mirror.new_values(connection, part.changed)
-        for new in new_values[: _MOST_NEW_VALUES - len(self._appeared)]:
-            self._appeared[value_id(new.account.guid, new.raw)] = new
+        for guid in {new.account.guid for new in new_values} - self._to_be_judged:
+            if len(self._to_be_judged) < MOST_JUDGED:
+                self._to_be_judged.add(guid)
+            else:
+                self.unjudged += 1
 
     def _take_in(self, readings: dict[str, Reading]) -> None:
         with merging_connection(self._duty) as connection:
@@ -104,9 +109,23 @@ class Loader:
             if alone:
                 merge.fill(staged)
             else:
+                self._leave_to_the_worker(connection, staged)
                 for each in staged:
-                    merge.exchange(each, self._tell_new_values if each.side is SIDES["accounts"] else None)
+                    merge.exchange(each)
             merge.make_indexes()
+
+    def _leave_to_the_worker(self, connection: Connection, staged: list[Staged]) -> None:
+        """Accounts with new values are not taken in, but go on the worklist.
+
+        The worker tells of new values before it mirrors them. Until it has, the mirror has the account as it was: if we
+        are killed, the next complete read finds it again.
+        """
+        guids = sorted(self._to_be_judged)
+        for each in staged:
+            if each.side is SIDES["accounts"]:
+                each.leave_out(connection, guids)
+        with self._duty.writing_on(connection):
+            self._duty.worklist.add(connection, guids, time.time(), Priority.RECONCILE)
 
     def _staged(self, connection: Connection, side: str, file: Path) -> Staged:
         staged, visited = Staged.opened(connection, SIDES[side], file), self._visited[side]
@@ -115,17 +134,13 @@ class Loader:
             staged.keep_the_latest(connection)
         return staged
 
-    def _tell_new_values(self, ids: set[bytes]) -> None:
-        for identity in ids & self._appeared.keys():
-            self._new_value(self._appeared[identity])
-
     def _drop_vanished(self, side_name: str) -> None:
         """Drop the rows that the read did not see and no feed brought meanwhile."""
         side, visited, mirror = SIDES[side_name], self._visited[side_name], self._duty.mirror.id
         name = side.table.c[side.name]
         with self._duty.reading() as connection:
             mine = select(func.count()).select_from(side.table).where(side.table.c.mirror == mirror)
-            if connection.execute(mine).scalar_one() == len(visited):
+            if not self._to_be_judged and connection.execute(mine).scalar_one() == len(visited):
                 return  # whatever was seen is there, and nothing else is
             query = select(name).where(side.table.c.mirror == mirror, side.table.c.stamp < self._stamp)
             stored = (row[0] for row in connection.execution_options(yield_per=10_000).execute(query))

@@ -34,7 +34,7 @@ from keytrust.service.mirror import keys_of
 from keytrust.service.sides import SIDES, Side
 from keytrust.service.staging import Staged
 from keytrust.store.database import store_faults
-from keytrust.store.mirror_tables import account_values, cloud_keys
+from keytrust.store.mirror_tables import cloud_keys
 
 FILLED_AT_ONCE, EXCHANGED_AT_ONCE = 50_000, 5_000
 """Objects in one transaction."""
@@ -46,9 +46,6 @@ yet. What others commit, the journal above all, is on disk when they are told so
 
 _INDEXED = ("anchor", "sid")
 """Columns of both sides' objects that are in indexes beside their names."""
-
-NewValues = Callable[[set[bytes]], None]
-"""Told the ids of values that were not there before."""
 
 
 @contextmanager
@@ -138,16 +135,16 @@ class Merge:
 
     # -- brought up to date -------------------------------------------------------------------------------------
 
-    def exchange(self, staged: Staged, new_values: NewValues | None) -> None:
+    def exchange(self, staged: Staged) -> None:
         """Put the staged rows in the place of those that are there."""
         staged.find_children_by_parent(self._connection)
         for low, high in self._parts(staged.rows, EXCHANGED_AT_ONCE):
             with self._writing():
-                self._exchange(staged, low, high, new_values)
+                self._exchange(staged, low, high)
             self._tell(high - low)
             self._give_way()
 
-    def _exchange(self, staged: Staged, low: int, high: int, new_values: NewValues | None) -> None:
+    def _exchange(self, staged: Staged, low: int, high: int) -> None:
         side, connection, mirror = staged.side, self._connection, self._duty.mirror.id
         name, new_name, parent = side.table.c[side.name], staged.rows.c[side.name], staged.children.c[side.parent]
         part = and_(staged.rows.c.n > low, staged.rows.c.n <= high)
@@ -156,8 +153,6 @@ class Merge:
         if kept := list(connection.execute(fresher).scalars()):
             part = and_(part, new_name.not_in(kept))
         names = select(new_name).where(part)
-        if new_values is not None:
-            new_values(set(connection.execute(_new_values(staged, mirror, names)).scalars()))
         # Row by row what differs, and no column without need: each index touched is a page of it written.
         children, old = side.children, belonging_to(side, mirror, names)
         connection.execute(delete(children).where(old, ~exists().where(*_same(children, staged.children))))
@@ -222,17 +217,6 @@ def belonging_to(side: Side, mirror: int, names: Select[Any] | Sequence[Any]) ->
 def _same(one: Table, other: Table) -> Iterator[ColumnElement[bool]]:
     """One thing in both, by the first's primary key."""
     return (column == other.c[column.name] for column in one.primary_key.columns if column.name != "mirror")
-
-
-def _new_values(staged: Staged, mirror: int, names: Select[Any]) -> Select[Any]:
-    """The ids of staged values that the mirror does not have."""
-    of, known = staged.children.c, account_values.c
-    same = and_(known.mirror == mirror, known.guid == of.guid, known.value_id == of.value_id)
-    return (
-        select(of.value_id)
-        .outerjoin_from(staged.children, account_values, same)
-        .where(of.guid.in_(names), known.value_id.is_(None))
-    )
 
 
 def _columns(source: Table) -> list[Any]:

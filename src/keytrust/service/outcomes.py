@@ -21,7 +21,6 @@ from keytrust.service.findings import Finding
 from keytrust.service.journal_queries import times_written
 from keytrust.service.limits import DAY
 from keytrust.service.link import Linked
-from keytrust.service.mirror import NewValue
 from keytrust.service.worklist import Entry, Priority
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Action, Change, Plan
@@ -46,15 +45,11 @@ class Outcomes:
         with self._duty.writing() as connection:
             self._mirrored(connection, targets.values(), gone, targets.keys())
 
-    def report_values(self, new_values: Iterable[NewValue]) -> None:
-        """Tell of values that are new and not ours."""
-        self._alarm.judge(new_values)
-
     def _report_new_values_of(self, accounts: Iterable[Account]) -> None:
         """Before they are mirrored: who is killed in between tells it twice, and not never."""
         with self._duty.reading() as connection:
             new_values = self._duty.mirror.new_values(connection, accounts)
-        self.report_values(new_values)
+        self._alarm.judge(new_values)
 
     def without_vanishing(self, plan: Plan) -> Plan:
         """The plan without the additions of keys that were written again and again and do not last."""

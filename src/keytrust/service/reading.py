@@ -20,7 +20,7 @@ from typing import Any
 from keytrust.errors import CloudError, DirectoryError, KeytrustError
 from keytrust.memory import relax_garbage_collection
 from keytrust.service.hashes import Fingerprints, Hashes
-from keytrust.service.sides import SIDES, batches
+from keytrust.service.sides import SIDES, Known, batches
 from keytrust.service.staging import Staging
 
 Opener = Callable[[], Iterable[Any]]
@@ -62,17 +62,13 @@ class Reading:
 
     def parts(self) -> Iterator[Part]:
         """All of it, in this process."""
-        known = Hashes()
-        known.add_all(self.known)
-        known.freeze()
-        number = self.rule.of
         staging = Staging(SIDES[self.side], self.file)
         found = batches(
             self.side,
             self.opener(),
             self.mirror,
             self.stamp,
-            lambda digest: number(digest) in known,
+            self._is_known(),
             with_changed=self.with_changed,
         )
         for batch in found:
@@ -80,6 +76,14 @@ class Reading:
                 staging.add(batch.rows, batch.children)
             yield Part(batch.count, batch.names, batch.changed)
         staging.finish()
+
+    def _is_known(self) -> Known:
+        if not self.known:
+            return lambda _digest: False
+        known, number = Hashes(), self.rule.of
+        known.add_all(self.known)
+        known.freeze()
+        return lambda digest: number(digest) in known
 
 
 def read_apart(reading: Reading) -> Iterator[Part]:

@@ -13,7 +13,6 @@ from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.link import Link
 from keytrust.service.loading import STORED, Loader, Read
-from keytrust.service.mirror import NewValue
 from keytrust.service.reading import Opener, read_apart
 from keytrust.service.suspects import Suspicion, suspects
 from keytrust.service.watch import changed_since
@@ -37,7 +36,6 @@ class Reconciler:
         duty: The domain.
         link: The directory, for this thread alone.
         found_work: Called when there is something to look at.
-        new_values: Told the values that appeared since the last complete read, which no feed has brought.
         openers: How the two sides are read: ``users`` and ``accounts``.
         read: By what.
     """
@@ -47,7 +45,6 @@ class Reconciler:
         duty: Duty,
         link: Link,
         found_work: Callable[[], None],
-        new_values: Callable[[list[NewValue]], None],
         openers: dict[str, Opener],
         read: Read = read_apart,
     ) -> None:
@@ -56,7 +53,6 @@ class Reconciler:
         self._duty = duty
         self._link = link
         self._found_work = found_work
-        self._new_values = new_values
         self.progress = ReadProgress()
 
     def run(self) -> None:
@@ -75,8 +71,7 @@ class Reconciler:
         duty, began = self._duty, time.monotonic()
         first, stamp = self._begin()
         self.progress.stage = "reading"
-        appeared: list[NewValue] = []
-        loader = Loader(duty, stamp, first=first, read=self._read_side, progress=self._count, new_value=appeared.append)
+        loader = Loader(duty, stamp, first=first, read=self._read_side, progress=self._count)
         counts = loader.load(self._openers)
         users, accounts = counts["users"], counts["accounts"]
         self.progress.stage = "comparing"
@@ -84,15 +79,20 @@ class Reconciler:
         with duty.writing() as connection:
             duty.mirror.save(connection, rebuilt=datetime.now(UTC).isoformat())
         seconds = time.monotonic() - began
+        sentence = (
+            f"Read {users} users and {accounts} accounts in {seconds:.1f} s; {found} accounts have to be looked at."
+        )
+        if loader.unjudged:
+            sentence += f" {loader.unjudged} more hold new values than are judged one by one: run keytrust audit."
         duty.tell(
             EventKind.RECONCILED,
-            f"Read {users} users and {accounts} accounts in {seconds:.1f} s; {found} accounts have to be looked at.",
+            sentence,
             users=users,
             accounts=accounts,
             suspects=found,
+            unjudged=loader.unjudged,
             seconds=round(seconds, 2),
         )
-        self._new_values(appeared)
         self._found_work()
 
     def _begin(self) -> tuple[bool, int]:
@@ -114,16 +114,11 @@ class Reconciler:
 
     def _suspect(self) -> int:
         duty, found = self._duty, 0
-        with ThreadPoolExecutor(2, thread_name_prefix="compare") as threads:
-            guids = iter(sorted(set().union(*threads.map(self._suspects, (Suspicion.LACKING, Suspicion.OTHER)))))
+        guids = iter(sorted(out_of_step(duty)))
         while part := list(islice(guids, _PART)):
             with duty.writing() as connection:
                 found += duty.worklist.add(connection, part, time.time(), Priority.RECONCILE)
         return found
-
-    def _suspects(self, kind: Suspicion) -> set[bytes]:
-        with self._duty.reading() as connection:
-            return set(suspects(connection, self._duty.mirror, self._duty.policy, kind))
 
     def _count(self, side: str, done: int) -> None:
         if side == STORED:
@@ -132,6 +127,17 @@ class Reconciler:
             self.progress.done = done
         if self._duty.stopping():
             raise StopReadingError
+
+
+def out_of_step(duty: Duty) -> set[bytes]:
+    """The accounts whose plan may be anything but empty, found by two threads."""
+
+    def half(kind: Suspicion) -> set[bytes]:
+        with duty.reading() as connection:
+            return set(suspects(connection, duty.mirror, duty.policy, kind))
+
+    with ThreadPoolExecutor(2, thread_name_prefix="compare") as threads:
+        return set().union(*threads.map(half, Suspicion))
 
 
 class StopReadingError(Exception):

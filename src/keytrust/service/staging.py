@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Engine, Integer, MetaData, Table, delete, func, select
 
 from keytrust.errors import StoreError
+from keytrust.service.mirror import chunks
 from keytrust.service.sides import Side, Tuples
 
 _SORT_KIB = 32_768
@@ -154,6 +155,13 @@ class Staged:
         with connection.begin():
             connection.execute(delete(self.rows).where(rows.n.not_in(last)))
             connection.execute(delete(self.children).where(children.seq.not_in(select(rows.seq))))
+
+    def leave_out(self, connection: Connection, names: Sequence[Any]) -> None:
+        """Forget these objects."""
+        for chunk in chunks(names):
+            with connection.begin():
+                connection.execute(delete(self.children).where(self.children.c[self.side.parent].in_(chunk)))
+                connection.execute(delete(self.rows).where(self.rows.c[self.side.name].in_(chunk)))
 
     def find_children_by_parent(self, connection: Connection) -> None:
         """Make that quick: an object's children are otherwise far from it."""

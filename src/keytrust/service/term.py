@@ -11,7 +11,6 @@ from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.feeds import CloudFeed, DirectoryFeed
 from keytrust.service.link import DirectoryOpener, Link
-from keytrust.service.outcomes import Outcomes
 from keytrust.service.reading import Opener
 from keytrust.service.reconcile import Reconciler
 from keytrust.service.repeating import Health, Repeating
@@ -21,7 +20,6 @@ from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
 from keytrust.service.state import DomainState, Tally
 from keytrust.service.worker import Worker
 from keytrust.store.lease import renewing
-from keytrust.sync.journal import Journal
 
 _TICK = 0.5
 _STATE_SECONDS = 2.0
@@ -47,7 +45,6 @@ class Term:
         self._tally = Tally(duty.domain)
         self._state = DomainState(staging=duty.settings.staging)
         worker = self._work = Worker(duty, self._links["worker"])
-        journal = Journal(duty.store)
         self._worker = self._repeating("worker", worker.work, 1.0, 15.0)
         self._directory_feed = DirectoryFeed(
             duty, self._links["directory"], self._worker.wake, self._read_everything_soon
@@ -56,12 +53,10 @@ class Term:
         self._cloud = self._repeating("cloud", cloud_feed.poll, poll_seconds, 60.0)
         seconds = duty.settings.directory_poll_seconds
         self._directory = self._repeating("directory", self._directory_feed.poll, seconds, 15.0)
-        outcomes = Outcomes(duty, self._links["reconcile"], journal)
         self._reconciler = Reconciler(
             duty,
             self._links["reconcile"],
             self._mirror_is_there,
-            outcomes.report_values,
             {"users": read_users, "accounts": DirectoryOpener(directory)},
         )
         self._reconcile = self._repeating("reconcile", self._read_everything_if_due, 1.0, 300.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 from tests.support.directory import MemoryDirectory
 from tests.support.memory_link import Given, MemoryLink, MemorySource, duty
 from tests.support.world import account, cloud_user, guid, key, value
@@ -16,16 +16,16 @@ from tests.support.world import account, cloud_user, guid, key, value
 from keytrust.cloud.source import CloudUser, Reported
 from keytrust.directory.account import Account
 from keytrust.errors import CloudError
-from keytrust.service import merging
+from keytrust.service import loading, merging
 from keytrust.service.duty import Duty
+from keytrust.service.events import EventKind
 from keytrust.service.feeds import CloudFeed
 from keytrust.service.loading import STORED, Loader, Read
-from keytrust.service.mirror import NewValue
 from keytrust.service.reading import Reading, read_apart
 from keytrust.service.worker import Worker
 from keytrust.store.database import open_store
 from keytrust.store.lease import renewing
-from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users
+from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users, pending
 from keytrust.sync.stored import StoredKey
 
 
@@ -52,16 +52,18 @@ def holders(*numbers: int) -> tuple[Account, ...]:
     return tuple(account(name, value(name, number)) for name, number in zip(PEOPLE, numbers, strict=True))
 
 
-def load(
-    made: Duty, stamp: int, users: Any, found: Any, read: Read = Reading.parts, first: bool = False
-) -> list[NewValue]:
-    new: list[NewValue] = []
+def load(made: Duty, stamp: int, users: Any, found: Any, read: Read = Reading.parts, first: bool = False) -> Loader:
     with made.writing() as connection:
         made.mirror.save(connection, stamp=stamp)
-    Loader(made, stamp, first=first, read=read, progress=lambda _side, _done: None, new_value=new.append).load(
-        {"users": users, "accounts": found}
-    )
-    return new
+    loader = Loader(made, stamp, first=first, read=read, progress=lambda _side, _done: None)
+    loader.load({"users": users, "accounts": found})
+    return loader
+
+
+def waiting(made: Duty) -> set[bytes]:
+    """The accounts that are left to the worker."""
+    with made.reading() as connection:
+        return set(connection.execute(select(pending.c.guid)).scalars())
 
 
 def content(made: Duty) -> list[set[tuple[Any, ...]]]:
@@ -93,16 +95,52 @@ def test_it_makes_the_mirror_that_the_feeds_would_have_made(store: Engine) -> No
     assert content(one) == read
 
 
-def test_later_reads_bring_it_up_to_date_and_tell_of_new_values(store: Engine) -> None:
+def test_later_reads_bring_it_up_to_date_but_for_new_values_which_are_left_to_the_worker(store: Engine) -> None:
     made, _ = duty(store, MemorySource())
     load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
+    assert waiting(made) == set()
     users, found = people(1, 9, 3)[:2], (*holders(1, 2, 3)[:1], account("bob", value("bob", 2), value("bob", 8)))
-    new = load(made, 2, Given(users), Given(found), read=read_apart)
+    load(made, 2, Given(users), Given(found), read=read_apart)
+    assert waiting(made) == {guid("bob")}
+    with made.writing() as connection:
+        made.mirror.put_accounts(connection, found, 2)
     after = content(made)
-    assert [each.raw for each in new] == [value("bob", 8)]
     load(made, 3, Given(users), Given(found), first=True)
     assert content(made) == after
-    assert load(made, 4, Given(users), Given(found)) == []
+    with made.writing() as connection:
+        connection.execute(delete(pending))
+    load(made, 4, Given(users), Given(found))
+    assert waiting(made) == set()
+
+
+def test_a_new_value_is_told_by_the_next_read_when_the_first_to_see_it_dies_before_it_is_told(store: Engine) -> None:
+    made, _ = duty(store, MemorySource())
+    load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
+    found = (*holders(1, 2, 3)[:1], account("bob", value("bob", 2), value("bob", 8)), holders(1, 2, 3)[2])
+    load(made, 2, Given(people(1, 2, 3)), Given(found))
+    with made.writing() as connection:  # what the read had put there is lost: nobody relies on it
+        connection.execute(delete(pending))
+    load(made, 3, Given(people(1, 2, 3)), Given(found))
+    told = told_by(made)
+    Worker(made, MemoryLink(MemoryDirectory(*found))).work()
+    assert told == [EventKind.UNEXPECTED_VALUE]
+
+
+def test_of_too_many_new_values_some_are_taken_in_unjudged_and_counted(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "MOST_JUDGED", 1)
+    made, _ = duty(store, MemorySource())
+    load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
+    assert load(made, 2, Given(people(1, 2, 3)), Given(holders(4, 5, 6))).unjudged == 2
+    assert len(waiting(made)) == 1
+
+
+def told_by(made: Duty) -> list[EventKind]:
+    told: list[EventKind] = []
+    values = (EventKind.UNEXPECTED_VALUE, EventKind.FOREIGN_VALUE)
+    made.events.subscribe(lambda event: told.append(event.kind) if event.kind in values else None)
+    return told
 
 
 def test_what_a_feed_brought_meanwhile_is_fresher_and_stays(store: Engine) -> None:
@@ -148,7 +186,7 @@ def test_whoever_registers_during_a_read_is_served_at_once(store: Engine, monkey
     renamed = [replace(each, name=f"{each.name}-2") for each in holders(1, 2, 3)]
     with made.writing() as connection:
         made.mirror.save(connection, stamp=2)
-    loader = Loader(made, 2, first=False, read=Reading.parts, progress=progress, new_value=lambda _: None)
+    loader = Loader(made, 2, first=False, read=Reading.parts, progress=progress)
     with renewing(made.lease):
         loader.load({"users": while_reading, "accounts": Given(tuple(renamed))})
     assert served == ["reading", *(f"storing {number}" for number in range(1, 7))]
