@@ -40,9 +40,14 @@ FILLED_AT_ONCE, EXCHANGED_AT_ONCE = 50_000, 5_000
 """Objects in one transaction."""
 _TURN_SECONDS = 0.15
 """Left to others between two transactions: SQLite lets those who wait look ten times a second."""
-_FILLING = ("cache_size = -65536", "threads = 2", "journal_size_limit = 67108864", "synchronous = NORMAL")
+_SETTINGS = ("threads = 2", "journal_size_limit = 67108864", "synchronous = NORMAL")
 """With ``NORMAL`` a power cut may take the latest of these commits, whose rows are read anew: ``rebuilt`` is not set
 yet. What others commit, the journal above all, is on disk when they are told so as always."""
+
+_SORTING_KIB, _EXCHANGING_KIB = 4096, 65_536
+"""SQLite's cache. It sorts as much at once as its cache holds, and is quickest when the processor's cache holds that too:
+the indexes of a million users took 10.2 s with 64 MiB, 8.4 s with 16 and 6.3 s with 4. Exchanged rows are all over the
+tables."""
 
 _INDEXED = ("anchor", "sid")
 """Columns of both sides' objects that are in indexes beside their names."""
@@ -55,7 +60,7 @@ def merging_connection(duty: Duty) -> Iterator[Connection]:
         connection.detach()
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.dbapi_connection
-            for setting in _FILLING:
+            for setting in _SETTINGS:
                 driver.execute(f"PRAGMA {setting}")
         yield connection
 
@@ -96,6 +101,7 @@ class Merge:
             for index in table.indexes:
                 with self._defining():
                     index.drop(self._connection, checkfirst=True)
+        self._set_cache(_SORTING_KIB)
         for table, source in pairs:
             for low, high in self._parts(source, FILLED_AT_ONCE):
                 with self._writing():
@@ -105,6 +111,7 @@ class Merge:
 
     def make_indexes(self) -> None:
         """Make those indexes of the mirror's tables that are not there: a read that was killed may have left none."""
+        self._set_cache(_SORTING_KIB)
         for side in SIDES.values():
             for table in (side.table, side.children):
                 for index in sorted(table.indexes, key=lambda each: str(each.name)):
@@ -138,6 +145,7 @@ class Merge:
     def exchange(self, staged: Staged) -> None:
         """Put the staged rows in the place of those that are there."""
         staged.find_children_by_parent(self._connection)
+        self._set_cache(_EXCHANGING_KIB)
         for low, high in self._parts(staged.rows, EXCHANGED_AT_ONCE):
             with self._writing():
                 self._exchange(staged, low, high)
@@ -183,6 +191,11 @@ class Merge:
         """A transaction without the lease, whose renewal would wait for an index; anybody may make or drop one."""
         with store_faults(self._duty.store), writing_on(self._connection):
             yield
+
+    def _set_cache(self, kib: int) -> None:
+        if self._connection.dialect.name == "sqlite":
+            driver: Any = self._connection.connection.dbapi_connection
+            driver.execute(f"PRAGMA cache_size = -{kib}")
 
     def _insert(self, table: Table, rows: Select[Any]) -> None:
         self._connection.execute(insert(table).from_select([column.name for column in table.columns], rows))

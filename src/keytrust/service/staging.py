@@ -20,7 +20,8 @@ from keytrust.errors import StoreError
 from keytrust.service.mirror import chunks
 from keytrust.service.sides import Side, Tuples
 
-_SORT_KIB = 32_768
+_SORT_KIB = 4096
+"""Sorted at once: as much as the processor's cache holds."""
 
 
 @contextmanager
