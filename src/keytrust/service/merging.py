@@ -45,8 +45,8 @@ _SETTINGS = ("threads = 2", "journal_size_limit = 67108864", "synchronous = NORM
 yet. What others commit, the journal above all, is on disk when they are told so as always."""
 
 _SORTING_KIB, _EXCHANGING_KIB = 4096, 65_536
-"""SQLite's cache. It sorts as much at once as its cache holds, and is quickest when the processor's cache holds that too:
-the indexes of a million users took 10.2 s with 64 MiB, 8.4 s with 16 and 6.3 s with 4. Exchanged rows are all over the
+"""SQLite's cache. It sorts as much at once as that holds, and is quickest when the processor's cache holds it too: the
+indexes of a million users took 10.2 s with 64 MiB, 8.4 s with 16 and 6.3 s with 4. Exchanged rows are all over the
 tables."""
 
 _INDEXED = ("anchor", "sid")
