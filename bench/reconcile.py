@@ -39,7 +39,7 @@ from keytrust.service.events import Events
 from keytrust.service.feeds import CloudFeed
 from keytrust.service.loading import Loader
 from keytrust.service.mirror import Mirror
-from keytrust.service.reading import read_apart
+from keytrust.service.reading import ReadingApart
 from keytrust.service.reconcile import out_of_step
 from keytrust.service.settings import ServiceSettings
 from keytrust.store.database import open_store
@@ -135,7 +135,7 @@ def _read(
         duty,
         stamp,
         first=stamp == 1,
-        read=read_apart,
+        read=ReadingApart,
         progress=lambda _side, _done: None,
     )
     users, accounts = PlayedSource(folder, renamed), PlayedDirectory(folder, renamed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -139,12 +140,14 @@ def duty(
 
 @dataclass(frozen=True)
 class Given:
-    """An opener that gives what it holds, and then perhaps breaks off."""
+    """An opener that gives what it holds, and then perhaps hangs, or breaks off."""
 
     objects: tuple[Any, ...]
     fault: str = ""
+    hangs: float = 0.0
 
     def __call__(self) -> Iterator[Any]:
         yield from self.objects
+        time.sleep(self.hangs)
         if self.fault:
             raise CloudError(self.fault)

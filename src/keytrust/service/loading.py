@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from queue import Full, Queue
 
 from sqlalchemy import Connection, func, select
 
 from keytrust.service.duty import Duty
 from keytrust.service.hashes import Fingerprints, Hashes, hash64
+from keytrust.service.interleaving import Read, interleaved
 from keytrust.service.merging import Merge, delete_objects, merging_connection
 from keytrust.service.mirror import chunks
 from keytrust.service.reading import Opener, Part, Reading
@@ -20,7 +19,6 @@ from keytrust.service.sides import SIDES
 from keytrust.service.staging import Staged, staging_folder
 from keytrust.service.worklist import Priority
 
-Read = Callable[[Reading], Iterator[Part]]
 STORED = "stored"
 """What ``progress`` calls objects that are taken into the mirror, after both sides were read."""
 MOST_JUDGED = 10_000
@@ -34,7 +32,7 @@ class Loader:
         duty: The domain.
         stamp: The read's number. Rows that carry it were brought by a feed meanwhile; they are fresher, and stay.
         first: Whether the mirror is made for the first time: then what is left of an earlier attempt is dropped.
-        read: Reads one side: ``read_apart``, or in tests ``Reading.parts``.
+        read: Reads one side: ``ReadingApart``, or in tests ``Reading.parts``.
         progress: Told side (or ``STORED``) and number of objects.
 
     Attributes:
@@ -65,10 +63,11 @@ class Loader:
 
         Raises:
             CloudError, DirectoryError, StoreError: it did not complete.
+            StopReadingError: the term ends.
         """
         with staging_folder(self._duty.store, self._duty.mirror.id) as folder:
             readings = {side: self._reading(side, opener, folder) for side, opener in openers.items()}
-            for side, part in _interleaved(self._read, readings):
+            for side, part in interleaved(self._read, readings, self._duty.stopping):
                 self._visited[side].add_all(part.names)
                 self._counts[side] += part.count
                 self._note_new_values(part)
@@ -148,45 +147,3 @@ class Loader:
         for chunk in chunks(gone):
             with self._duty.writing() as connection:
                 delete_objects(connection, side, mirror, chunk)
-
-
-def _interleaved(read: Read, readings: dict[str, Reading]) -> Iterator[tuple[str, Part]]:
-    """The parts of all sides as they come, each side read in a thread of its own, few parts ahead."""
-    queue: Queue[tuple[str, Part | BaseException | None]] = Queue(maxsize=2)
-    given_up = threading.Event()
-
-    def put(side: str, item: Part | BaseException | None) -> bool:
-        while not given_up.is_set():
-            try:
-                queue.put((side, item), timeout=0.2)
-            except Full:
-                continue
-            return True
-        return False
-
-    def pump(side: str) -> None:
-        try:
-            for part in read(readings[side]):
-                if not put(side, part):
-                    return
-            put(side, None)
-        except BaseException as error:
-            put(side, error)
-
-    threads = [threading.Thread(target=pump, args=(side,), name=f"read {side}", daemon=True) for side in readings]
-    for thread in threads:
-        thread.start()
-    try:
-        running = len(threads)
-        while running:
-            side, item = queue.get()
-            if isinstance(item, BaseException):
-                raise item
-            if item is None:
-                running -= 1
-            else:
-                yield side, item
-    finally:
-        given_up.set()
-        for thread in threads:
-            thread.join(5)

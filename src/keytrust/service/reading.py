@@ -11,7 +11,8 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +61,7 @@ class Reading:
     with_changed: bool
     file: Path
 
-    def parts(self) -> Iterator[Part]:
+    def parts(self) -> Generator[Part]:
         """All of it, in this process."""
         staging = Staging(SIDES[self.side], self.file)
         found = batches(
@@ -86,36 +87,59 @@ class Reading:
         return lambda digest: number(digest) in known
 
 
-def read_apart(reading: Reading) -> Iterator[Part]:
-    """All of it, in a process of its own, which ends with the iteration.
+class ReadingApart(Iterator[Part]):
+    """All of it, in a process of its own, which ends with the iteration or when it is closed, from any thread.
 
-    Raises:
-        CloudError, DirectoryError: it could not be read completely.
+    Iterating raises ``CloudError`` or ``DirectoryError`` when it cannot be read completely.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-P", "-m", "keytrust.service.reading"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert child.stdin is not None  # noqa: S101 - asked for above
-    assert child.stdout is not None  # noqa: S101
-    try:
-        with suppress(BrokenPipeError):
-            pickle.dump(reading, child.stdin, pickle.HIGHEST_PROTOCOL)
-            child.stdin.close()
-        while True:
-            try:
-                told = pickle.load(child.stdout)  # noqa: S301 - from our own process
-            except (EOFError, pickle.UnpicklingError):
-                told = _Fault("it ended before it had read everything", "", "", "")
-            if told is None:
-                return
-            if isinstance(told, _Fault):
-                kind = CloudError if reading.side == "users" else DirectoryError
-                raise kind(told.message, not_done=told.not_done, remedy=told.remedy, detail=told.detail)
-            yield told
-    finally:
-        child.kill()
-        child.stdout.close()
-        child.wait()
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._child: subprocess.Popen[bytes] | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def __next__(self) -> Part:
+        try:
+            if self._child is None:
+                self._start()
+            return self._told()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it; whoever waits for a part has his answer then."""
+        with self._lock:
+            self._closed = True
+            if self._child is not None:
+                self._child.kill()
+                self._child.wait()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise StopIteration
+            command = [sys.executable, "-P", "-m", "keytrust.service.reading"]
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._child.stdin is not None  # noqa: S101 - asked for above
+        with suppress(BrokenPipeError), self._child.stdin as to_child:
+            pickle.dump(self._reading, to_child, pickle.HIGHEST_PROTOCOL)
+
+    def _told(self) -> Part:
+        assert self._child is not None  # noqa: S101 - started
+        assert self._child.stdout is not None  # noqa: S101
+        try:
+            told = pickle.load(self._child.stdout)  # noqa: S301 - from our own process
+        except (EOFError, pickle.UnpicklingError):
+            told = _Fault("it ended before it had read everything", "", "", "")
+        if isinstance(told, Part):
+            return told
+        self._child.stdout.close()
+        if isinstance(told, _Fault):
+            kind = CloudError if self._reading.side == "users" else DirectoryError
+            raise kind(told.message, not_done=told.not_done, remedy=told.remedy, detail=told.detail)
+        raise StopIteration
 
 
 @dataclass(frozen=True, slots=True)

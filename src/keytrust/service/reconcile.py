@@ -11,9 +11,10 @@ from itertools import islice
 
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
+from keytrust.service.interleaving import Read, StopReadingError
 from keytrust.service.link import Link
-from keytrust.service.loading import STORED, Loader, Read
-from keytrust.service.reading import Opener, read_apart
+from keytrust.service.loading import STORED, Loader
+from keytrust.service.reading import Opener, ReadingApart
 from keytrust.service.suspects import Suspicion, suspects
 from keytrust.service.watch import changed_since
 from keytrust.service.worklist import Priority
@@ -46,7 +47,7 @@ class Reconciler:
         link: Link,
         found_work: Callable[[], None],
         openers: dict[str, Opener],
-        read: Read = read_apart,
+        read: Read = ReadingApart,
     ) -> None:
         self._openers = openers
         self._read_side = read
@@ -63,6 +64,8 @@ class Reconciler:
         """
         try:
             self._read()
+        except StopReadingError:
+            return  # the next term reads everything first
         finally:
             self.progress.stage = ""
             self._link.drop()
@@ -138,7 +141,3 @@ def out_of_step(duty: Duty) -> set[bytes]:
 
     with ThreadPoolExecutor(2, thread_name_prefix="compare") as threads:
         return set().union(*threads.map(half, Suspicion))
-
-
-class StopReadingError(Exception):
-    """The term ended during a complete read."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,10 @@ from keytrust.service import loading, merging
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.feeds import CloudFeed
-from keytrust.service.loading import STORED, Loader, Read
-from keytrust.service.reading import Reading, read_apart
+from keytrust.service.interleaving import Read, StopReadingError
+from keytrust.service.loading import STORED, Loader
+from keytrust.service.reading import Reading, ReadingApart
+from keytrust.service.sides import SIDES
 from keytrust.service.worker import Worker
 from keytrust.store.database import open_store
 from keytrust.store.lease import renewing
@@ -88,7 +93,7 @@ def put(users: tuple[CloudUser, ...], found: tuple[Account, ...]) -> Callable[[D
 
 def test_it_makes_the_mirror_that_the_feeds_would_have_made(store: Engine) -> None:
     one, _ = duty(store, MemorySource())
-    load(one, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), read=read_apart, first=True)
+    load(one, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), read=ReadingApart, first=True)
     read = content(one)
     load(one, 2, Given(()), Given(()), first=True)
     put(people(1, 2, 3), holders(1, 2, 3))(one)
@@ -100,7 +105,7 @@ def test_later_reads_bring_it_up_to_date_but_for_new_values_which_are_left_to_th
     load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
     assert waiting(made) == set()
     users, found = people(1, 9, 3)[:2], (*holders(1, 2, 3)[:1], account("bob", value("bob", 2), value("bob", 8)))
-    load(made, 2, Given(users), Given(found), read=read_apart)
+    load(made, 2, Given(users), Given(found), read=ReadingApart)
     assert waiting(made) == {guid("bob")}
     with made.writing() as connection:
         made.mirror.put_accounts(connection, found, 2)
@@ -197,5 +202,37 @@ def test_a_read_that_breaks_off_drops_nobody(store: Engine) -> None:
     load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
     before = content(made)
     with pytest.raises(CloudError, match="broke off"):
-        load(made, 2, Given(people(1, 2, 3)[:1], fault="it broke off"), Given(holders(1, 2, 3)), read=read_apart)
+        load(made, 2, Given(people(1, 2, 3)[:1], fault="it broke off"), Given(holders(1, 2, 3)), read=ReadingApart)
     assert content(made) == before
+
+
+def test_a_read_that_hangs_ends_when_the_term_does_and_leaves_no_process(store: Engine) -> None:
+    made, _ = duty(store, MemorySource())
+    load(made, 1, Given(people(1, 2, 3)), Given(holders(1, 2, 3)), first=True)
+    before, beside = content(made), children()
+    ended: list[BaseException] = []
+
+    def reading() -> None:
+        try:
+            load(made, 2, Given(people(1, 2, 3)[:1], hangs=120), Given(holders(1, 2, 3), hangs=120), read=ReadingApart)
+        except StopReadingError as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=reading)
+    thread.start()
+    while len(children() - beside) < len(SIDES):
+        time.sleep(0.05)
+    made.stop.set()
+    thread.join(30)  # far less than it hangs
+    assert ended
+    assert children() <= beside
+    assert content(made) == before
+
+
+def children() -> set[str]:
+    """The processes that this one has started, by any of its threads."""
+    found: set[str] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):
+            found.update((task / "children").read_text().split())
+    return found
