@@ -94,20 +94,24 @@ class Merge:
 
     def fill(self, staged: list[Staged]) -> None:
         """Fill empty tables; their indexes are dropped for it, and made by ``make_indexes``."""
-        pairs = [
-            pair for each in staged for pair in ((each.side.table, each.rows), (each.side.children, each.children))
-        ]
-        for table, _ in pairs:
-            for index in table.indexes:
+        for each in staged:
+            for index in (*each.side.table.indexes, *each.side.children.indexes):
                 with self._defining():
                     index.drop(self._connection, checkfirst=True)
         self._set_cache(_SORTING_KIB)
-        for table, source in pairs:
-            for low, high in self._parts(source, FILLED_AT_ONCE):
-                with self._writing():
-                    rows = select(*_columns(source)).where(source.c.n > low, source.c.n <= high).order_by(source.c.n)
-                    self._insert(table, rows)
-                self._tell(high - low if "digest" in table.c else 0)
+        for each in staged:
+            for _ in self._filled(each.side.children, each.children):
+                self._tell(0)
+            for objects in self._filled(each.side.table, each.rows):
+                self._tell(objects)
+
+    def _filled(self, table: Table, source: Table) -> Iterator[int]:
+        """Fill one table; how many rows each transaction brought, when it is done."""
+        for low, high in self._parts(source, FILLED_AT_ONCE):
+            with self._writing():
+                rows = select(*_columns(source)).where(source.c.n > low, source.c.n <= high).order_by(source.c.n)
+                self._insert(table, rows)
+            yield high - low
 
     def make_indexes(self) -> None:
         """Make those indexes of the mirror's tables that are not there: a read that was killed may have left none."""

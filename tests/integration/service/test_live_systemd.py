@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.booted import booted
+from tests.support.booted import Booted, booted
 from tests.support.running import RunningService
 from tests.support.site import toml
 
@@ -62,9 +62,7 @@ def test_the_service_writes_is_started_anew_when_killed_or_frozen_and_stops_in_o
         for number, kind in ((2, signal.SIGKILL), (3, signal.SIGSTOP)):
             pid = made.property_of(UNIT, "MainPID")
             made.command("kill", f"-{kind.value}", pid)
-            made.eventually(
-                lambda pid=pid: made.property_of(UNIT, "MainPID") not in (pid, "0"), "another process", UNIT
-            )
+            await_another_process(made, pid)
             beside.register(user)
             beside.await_values(user, number)
 
@@ -72,6 +70,10 @@ def test_the_service_writes_is_started_anew_when_killed_or_frozen_and_stops_in_o
         assert made.property_of(UNIT, "Result") == "success"
         assert made.property_of(UNIT, "ActiveState") == "inactive"
         assert "Traceback" not in made.command("journalctl", "--unit", UNIT).stdout
+
+
+def await_another_process(made: Booted, than: str) -> None:
+    made.eventually(lambda: made.property_of(UNIT, "MainPID") not in (than, "0"), "another process", UNIT)
 
 
 def test_one_run_by_the_timers_unit(beside: RunningService, make_user: MakeUser, tmp_path: Path) -> None:
