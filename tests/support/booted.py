@@ -48,6 +48,10 @@ class Booted:
                 told += [event] if isinstance(event, dict) and event.get("event") == kind else []
         return told
 
+    def syslog(self) -> str:
+        """What came by ``/dev/log``, of everybody."""
+        return self.command("journalctl", "--output=cat", "_TRANSPORT=syslog").stdout
+
     def eventually(self, condition: Callable[[], object], what: str, unit: str) -> None:
         """Wait until it is so."""
         deadline = time.monotonic() + PATIENCE

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.support.booted import Booted, booted
 from tests.support.running import RunningService
@@ -29,7 +30,7 @@ def beside(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
         yield made
 
 
-def configuration(beside: RunningService) -> dict[str, bytes]:
+def configuration(beside: RunningService, web_port: int) -> dict[str, bytes]:
     """The files of /etc/keytrust."""
     tables = tomllib.loads(beside.lab.spec.config.read_text(encoding="utf-8"))
     files = {"registry.token": (beside.folder / "token").read_bytes()}
@@ -41,23 +42,29 @@ def configuration(beside: RunningService) -> dict[str, bytes]:
         "directory": tables["directory"],
         "cloud": {"kind": "registry", "url": beside.url, "token_file": "/etc/keytrust/registry.token"},
         "store": {"url": "sqlite:////var/lib/keytrust/keytrust.db"},
+        "web": {"port": web_port},
+        "alerts": {"syslog": "unix:/dev/log"},
     }
     return files | {"keytrust.toml": toml(made).encode()}
 
 
-def test_the_service_writes_is_started_anew_when_killed_or_frozen_and_stops_in_order(
-    beside: RunningService, make_user: MakeUser, tmp_path: Path
+def test_the_service_writes_tells_is_started_anew_when_killed_or_frozen_and_stops_in_order(
+    beside: RunningService, make_user: MakeUser, tmp_path: Path, free_tcp_port: int
 ) -> None:
     user = make_user()
     beside.enrol(user)
     beside.register(user)
     (tmp_path / "systemd").mkdir()
     with booted(
-        tmp_path / "systemd", UNIT, configuration(beside), f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n"
+        tmp_path / "systemd", UNIT, configuration(beside, free_tcp_port), f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n"
     ) as made:
         made.eventually(lambda: made.property_of(UNIT, "ActiveState") == "active", "the service", UNIT)
         made.eventually(lambda: made.events(UNIT, "reconciled"), "the first complete read", UNIT)
         beside.await_values(user, 1)
+        assert httpx.get(f"http://127.0.0.1:{free_tcp_port}/readyz").status_code == httpx.codes.OK
+        other = make_user()
+        beside.plant(other)
+        made.eventually(lambda: other.sam in made.syslog(), "an alert in syslog", UNIT)
 
         for number, kind in ((2, signal.SIGKILL), (3, signal.SIGSTOP)):
             pid = made.property_of(UNIT, "MainPID")
@@ -76,13 +83,15 @@ def await_another_process(made: Booted, than: str) -> None:
     made.eventually(lambda: made.property_of(UNIT, "MainPID") not in (than, "0"), "another process", UNIT)
 
 
-def test_one_run_by_the_timers_unit(beside: RunningService, make_user: MakeUser, tmp_path: Path) -> None:
+def test_one_run_by_the_timers_unit(
+    beside: RunningService, make_user: MakeUser, tmp_path: Path, free_tcp_port: int
+) -> None:
     user = make_user()
     beside.enrol(user)
     beside.register(user)
     unit = "keytrust-sync.service"
     (tmp_path / "systemd").mkdir()
-    with booted(tmp_path / "systemd", unit, configuration(beside)) as made:
+    with booted(tmp_path / "systemd", unit, configuration(beside, free_tcp_port)) as made:
         beside.await_values(user, 1)
         made.eventually(lambda: made.property_of(unit, "ActiveState") == "inactive", "its end", unit)
         assert made.property_of(unit, "Result") == "success"
