@@ -108,7 +108,8 @@ def _fault(service: RunningService, lab: Lab, traffic: Traffic, cloud: Unruly, *
     if kind is None:
         return 0
     began = datetime.now(UTC)
-    print(f"soak: {began:%H:%M:%S} {kind()}, until {datetime.now(UTC):%H:%M:%S}", file=sys.stderr, flush=True)
+    what = f"{began:%H:%M:%S} {kind()}, until {datetime.now(UTC):%H:%M:%S}"
+    print(f"soak: {what}; the service has {_memory(service):.0f} MB", file=sys.stderr, flush=True)
     return 1
 
 
