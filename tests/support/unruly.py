@@ -33,7 +33,8 @@ class Unruly:
         reply: Answer this to every request that ``only`` selects.
         silent: Accept requests and do not answer.
         cut: Break off each answer in the middle.
-        only: Which paths misbehaving is for.
+        rewrite: Changes answers, given path and body; of any path.
+        only: Which paths other misbehaving is for.
         asked: When each path was asked for, by the monotonic clock.
     """
 
@@ -41,6 +42,7 @@ class Unruly:
     reply: Reply | None = None
     silent: bool = False
     cut: bool = False
+    rewrite: Callable[[str, bytes], bytes] = lambda _, body: body
     only: Callable[[str], bool] = lambda _: True
     asked: list[tuple[float, str]] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -75,7 +77,7 @@ def unruly(registry: str) -> Iterator[Unruly]:
                 self.close_connection = True
                 return
             kept = {name: value for name, value in told.headers.items() if name.lower() not in HOPS}
-            self._answer(told.status_code, kept, told.content, cut=wild and manners.cut)
+            self._answer(told.status_code, kept, manners.rewrite(self.path, told.content), cut=wild and manners.cut)
 
         do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import httpx
 
 from keytrust.cloud.batch import AT_ONCE, BATCH_SIZE
 from keytrust.cloud.creation_times import CreationTimes, lacks_time
-from keytrust.cloud.delta import Changes, follow
-from keytrust.cloud.diagnosis import unusable
+from keytrust.cloud.delta import Changes, Round, follow
+from keytrust.cloud.diagnosis import RefusedError, unusable
+from keytrust.cloud.key_audits import KeyAudits
 from keytrust.cloud.lookup import find
 from keytrust.cloud.one_user import UserName
 from keytrust.cloud.origin import root_url, shown
@@ -41,6 +42,8 @@ SELECT = (
     "onPremisesSyncEnabled",
     "deviceKeys",
 )
+_WITHOUT_KEYS = tuple(name for name in SELECT if name != "deviceKeys")
+"""For a service that does not show keys of many users at once: they are then asked for one by one."""
 PAGE_SIZE = 999
 
 _REFUSED_SECONDS, _FAILED_SECONDS = 3600.0, 60.0
@@ -118,29 +121,47 @@ class GraphSource:
         Raises:
             CloudError: the round did not complete; the old cursor stays good.
         """
-        start = self._url("/users/delta").copy_merge_params({"$select": ",".join(SELECT)})
         with self._transport() as transport:
-            found = follow(transport, start, cursor, self._limits)
+            found = self._follow(transport, {}, cursor)
             disputed = found.disputed
             users = [parse_user(items[0]) for name, items in found.items.items() if name not in disputed]
             removed = {name: reason for name, reason in found.removed.items() if name not in disputed}
-            unread = sorted(disputed | {user.id for user in users if user.keys == NO_KEYS_PROPERTY})
-            settled = [user for user in users if user.id not in set(unread)]
-            known = {user.id: user for user in users}
-            for answer in self._single_users(transport).read(unread):
-                if answer.user is not None:
-                    settled.append(parse_user(answer.user))
-                elif answer.status in TRANSIENT:
-                    # With the next cursor nobody would ask for this user again until everything is read.
-                    raise unusable(start, f"would not say just now what became of user {answer.id} ({answer.status})")
-                elif answer.status == httpx.codes.NOT_FOUND:
-                    removed[answer.id] = "unknown"
-                elif answer.id in known:
-                    settled.append(replace(known[answer.id], keys=_refused_keys(answer)))
-                else:
-                    raise unusable(start, f"would not say what became of user {answer.id} (status {answer.status})")
-            settled = self._with_times(settled)
-        return Changes(tuple(settled), removed, found.cursor, found.everybody)
+            unread = disputed | {user.id for user in users if user.keys == NO_KEYS_PROPERTY}
+            settled = [user for user in users if user.id not in unread]
+            asked, gone = self._ask_for(transport, unread, {user.id: user for user in users})
+            settled = self._with_times([*settled, *asked])
+        return Changes(tuple(settled), removed | gone, found.cursor, found.everybody)
+
+    def now(self, ids: Collection[str]) -> Changes:
+        """These users as they are now, each asked for by itself. The cursor is empty.
+
+        Raises:
+            CloudError: of one of them it is not known what became of him.
+        """
+        with self._transport() as transport:
+            users, removed = self._ask_for(transport, ids, {})
+            return Changes(tuple(self._with_times(users)), removed, "")
+
+    def _ask_for(
+        self, transport: Transport, ids: Collection[str], known: Mapping[str, CloudUser]
+    ) -> tuple[list[CloudUser], dict[str, str]]:
+        """Users asked for one by one, and those that are gone; ``known`` is what else is known of them."""
+        users: list[CloudUser] = []
+        removed: dict[str, str] = {}
+        for answer in self._single_users(transport).read(sorted(ids)):
+            if answer.user is not None:
+                users.append(parse_user(answer.user))
+            elif answer.status == httpx.codes.NOT_FOUND:
+                removed[answer.id] = "unknown"
+            elif answer.id in known and answer.status not in TRANSIENT:
+                users.append(replace(known[answer.id], keys=_refused_keys(answer)))
+            else:
+                # With the next cursor nobody would ask for this user again until everything is read.
+                when = " just now" if answer.status in TRANSIENT else ""
+                raise unusable(
+                    self._url("/users"), f"would not say{when} what became of user {answer.id} ({answer.status})"
+                )
+        return users, removed
 
     def latest(self) -> str:
         """A cursor for ``changes`` that stands at this moment, without a first round over everybody.
@@ -148,9 +169,24 @@ class GraphSource:
         Raises:
             CloudError: it could not be had.
         """
-        start = self._url("/users/delta").copy_merge_params({"$select": ",".join(SELECT), "$deltatoken": "latest"})
         with self._transport() as transport:
-            return follow(transport, start, None, self._limits).cursor
+            return self._follow(transport, {"$deltatoken": "latest"}, None).cursor
+
+    def _follow(self, transport: Transport, parameters: Mapping[str, str], cursor: str | None) -> Round:
+        def follow_with(select: Sequence[str]) -> Round:
+            start = self._url("/users/delta").copy_merge_params({"$select": ",".join(select), **parameters})
+            return follow(transport, start, cursor, self._limits)
+
+        try:
+            return follow_with(SELECT)
+        except RefusedError as error:
+            if error.status != httpx.codes.BAD_REQUEST:
+                raise
+            return follow_with(_WITHOUT_KEYS)  # whether keys can be asked for here is not documented
+
+    def key_audits(self) -> KeyAudits:
+        """The audit trail of registered and lost keys, for one who follows changes."""
+        return KeyAudits(self._root, self._transport, self._limits)
 
     def user(self, name: UserName) -> CloudUser | None:
         """See ``UserSource``."""
@@ -199,9 +235,19 @@ class GraphSource:
                 progress(spool.users)
 
     def _pages(self) -> Iterator[Page]:
-        first = self._url("/users").copy_merge_params({"$select": ",".join(SELECT), "$top": str(PAGE_SIZE)})
+        def first(select: Sequence[str]) -> httpx.URL:
+            return self._url("/users").copy_merge_params({"$select": ",".join(select), "$top": str(PAGE_SIZE)})
+
+        begun = False
         with self._transport() as transport:
-            yield from walk(transport, first, self._limits)
+            try:
+                for page in walk(transport, first(SELECT), self._limits):
+                    begun = True
+                    yield page
+            except RefusedError as error:
+                if begun or error.status != httpx.codes.BAD_REQUEST:
+                    raise
+                yield from walk(transport, first(_WITHOUT_KEYS), self._limits)
 
     def _dated(self, users: Iterator[CloudUser]) -> Iterator[CloudUser]:
         while some := list(itertools.islice(users, BATCH_SIZE * AT_ONCE * 4)):

@@ -10,12 +10,12 @@ from urllib.parse import quote
 import httpx
 
 from keytrust.cloud.diagnosis import RefusedError
+from keytrust.cloud.key_audits import ADDED
 from keytrust.cloud.pages import decode, page_items
 from keytrust.cloud.transport import Transport
 from keytrust.cloud.user_json import parse_key_list, user_id
 from keytrust.errors import CloudError
 
-ADDED = "Add Windows Hello for Business credential"
 _SAMPLE = 20
 
 

@@ -1,4 +1,4 @@
-"""The two feeds: what changed in the cloud, and what changed in the domain, brought into mirror and worklist.
+"""The feeds: what changed in the cloud, and what changed in the domain, brought into mirror and worklist.
 
 Each is one poll. A change, the work that follows from it and the cursor behind it are one transaction: whatever kills
 the process, nothing is skipped, and what is read twice costs a second look.
@@ -9,10 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from sqlalchemy import Connection
+
+from keytrust.cloud.delta import Changes
 from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 from keytrust.service.duty import Duty
 from keytrust.service.link import Link
+from keytrust.service.source import AuditedSource
 from keytrust.service.watch import Watched, changed_since
 from keytrust.service.worklist import Priority
 
@@ -55,16 +59,58 @@ class CloudFeed:
             self._cursor = changes.cursor
             return
         with duty.writing() as connection:
-            stamp = duty.mirror.header(connection)["stamp"]
-            affected = duty.mirror.put_users(connection, changes.users, stamp)
-            affected |= duty.mirror.drop_users(connection, changes.removed, stamp)
-            duty.worklist.add(connection, affected, time.time(), Priority.CHANGE)
+            affected = _taken_in(duty, connection, changes)
             duty.mirror.save(connection, cloud_cursor=changes.cursor)
         self._cursor, self._stored_at = changes.cursor, time.monotonic()
         if changes.everybody:
             self._lost_track()
         if affected:
             self._found_work()
+
+
+class AuditFeed:
+    """Users of whom the cloud's audit trail says that they registered or lost a key.
+
+    Args:
+        duty: The domain.
+        source: Its key source.
+        found_work: Called when there is something to look at.
+    """
+
+    def __init__(self, duty: Duty, source: AuditedSource, found_work: Callable[[], None]) -> None:
+        self._duty = duty
+        self._source = source
+        self._audits = source.key_audits()
+        self._found_work = found_work
+
+    def poll(self) -> None:
+        """Ask once.
+
+        Raises:
+            CloudError, StoreError: it could not be asked, or what it said could not be kept; nothing is lost.
+        """
+        duty = self._duty
+        with duty.reading() as connection:
+            if duty.mirror.header(connection)["rebuilt"] is None:
+                return
+        ids = self._audits.changed()
+        affected: set[bytes] = set()
+        if ids:
+            changes = self._source.now(ids)
+            with duty.writing() as connection:
+                affected = _taken_in(duty, connection, changes)
+        self._audits.taken()
+        if affected:
+            self._found_work()
+
+
+def _taken_in(duty: Duty, connection: Connection, changes: Changes) -> set[bytes]:
+    """Put changes into the mirror, and the accounts concerned on the worklist; these."""
+    stamp = duty.mirror.header(connection)["stamp"]
+    affected = duty.mirror.put_users(connection, changes.users, stamp)
+    affected |= duty.mirror.drop_users(connection, changes.removed, stamp)
+    duty.worklist.add(connection, affected, time.time(), Priority.CHANGE)
+    return affected
 
 
 class DirectoryFeed:

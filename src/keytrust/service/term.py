@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import time
 
+from keytrust.cloud.key_audits import POLL_SECONDS as AUDIT_SECONDS
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import StoreError
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
-from keytrust.service.feeds import CloudFeed, DirectoryFeed
+from keytrust.service.feeds import AuditFeed, CloudFeed, DirectoryFeed
 from keytrust.service.link import DirectoryOpener, Link
 from keytrust.service.reading import Opener
 from keytrust.service.reconcile import Reconciler
@@ -17,6 +18,7 @@ from keytrust.service.repeating import Health, Repeating
 from keytrust.service.replication_watch import POLL_SECONDS as REPLICA_SECONDS
 from keytrust.service.replication_watch import ReplicationWatch
 from keytrust.service.scope_watch import POLL_SECONDS, ScopeWatch
+from keytrust.service.source import AuditedSource
 from keytrust.service.state import DomainState, Tally
 from keytrust.service.worker import Worker
 from keytrust.store.lease import renewing
@@ -51,6 +53,10 @@ class Term:
         )
         cloud_feed = CloudFeed(duty, self._worker.wake, self._read_everything_soon)
         self._cloud = self._repeating("cloud", cloud_feed.poll, poll_seconds, 60.0)
+        self._audits = None
+        if isinstance(duty.source, AuditedSource):
+            audit_feed = AuditFeed(duty, duty.source, self._worker.wake)
+            self._audits = self._repeating("audits", audit_feed.poll, AUDIT_SECONDS, 300.0)
         seconds = duty.settings.directory_poll_seconds
         self._directory = self._repeating("directory", self._directory_feed.poll, seconds, 15.0)
         self._reconciler = Reconciler(
@@ -74,7 +80,7 @@ class Term:
         duty.events.subscribe(self._replicas)
         parts = [self._cloud, self._directory, self._worker, self._reconcile]
         parts.append(self._replication)
-        parts += [self._scope] if self._scope is not None else []
+        parts += [part for part in (self._scope, self._audits) if part is not None]
         for part in parts:
             part.start()
         try:
@@ -183,8 +189,14 @@ class Term:
         return bool(header["paused"])
 
     def _shown(self) -> list[tuple[str, Repeating]]:
-        scope = [] if self._scope is None else [("scope", self._scope)]
-        return [("cloud", self._cloud), ("directory", self._directory), ("worker", self._worker), *scope]
+        shown = [
+            ("cloud", self._cloud),
+            ("audits", self._audits),
+            ("directory", self._directory),
+            ("worker", self._worker),
+            ("scope", self._scope),
+        ]
+        return [(name, part) for name, part in shown if part is not None]
 
     def _fill(self, waiting: int, set_aside: int, oldest: float | None, rebuilt: str | None) -> None:
         state, now = self._state, time.monotonic()
