@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -74,7 +75,11 @@ def _one(first: RunningService, second: RunningService, traffic: Traffic, user: 
     began = time.monotonic()
     writer.process.send_signal(signal.SIGKILL if killed else signal.SIGSTOP)
     traffic.registered.setdefault(user.sam, []).append(first.register(user))
-    first.eventually(lambda: len(first.account(user).values) > before, "a takeover")
+    try:
+        first.eventually(lambda: len(first.account(user).values) > before, "a takeover")
+    except AssertionError:
+        print("the other said at last:", *other.log.read_text().splitlines()[-20:], sep="\n", file=sys.stderr)
+        raise
     seconds = time.monotonic() - began
     if killed:
         writer.process.wait()
