@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -26,11 +28,17 @@ def make_engine(url: URL) -> Engine:
         ArgumentError, NoSuchModuleError, ImportError: there is no such database, or its driver is not installed.
     """
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        name = {"application_name": session_name(socket.gethostname(), os.getpid())}
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=name)
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def session_name(host: str, process: int) -> str:
+    """What the sessions of a process are called on PostgreSQL, which takes 63 bytes."""
+    return f"keytrust {host[:40]} {process}"
 
 
 @contextmanager

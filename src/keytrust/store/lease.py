@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import threading
 import time
@@ -18,8 +19,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy.exc import OperationalError
 
-from keytrust.database import writing
+from keytrust.database import session_name, writing
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import leases
@@ -30,6 +32,9 @@ RENEWAL = 1.0
 """Seconds between renewals."""
 _MARGIN = 0.5
 """The holder stops this much earlier, seconds: a change that it sent at the last moment has arrived by then."""
+_LOCK_NOT_AVAILABLE = "55P03"
+_LOCK_MILLISECONDS = 1000
+"""How long whoever takes a lease over waits for transactions of the holder whose lease has run out."""
 _JUMP = 1.0
 """A lease that is good for so much longer than any is given, seconds, was given before the database's clock was put
 back: it counts as run out, and a holder that lives has its next renewal before anybody notices, or is fenced off."""
@@ -149,9 +154,22 @@ class _RowLease:
         with store_faults(engine), engine.connect() as connection:
             if _holder(connection, domain_sid) is not None:
                 return None
+        try:
+            epoch, asked = cls._take(engine, domain_sid, holder)
+        except _BlockedError:
+            _end_sessions(engine, domain_sid)
+            return None  # the next time it is to be had
+        if epoch is None:
+            return None
+        lease = cls(engine, domain_sid, epoch)
+        lease._good_until = asked + LIFETIME - _MARGIN
+        return lease
+
+    @staticmethod
+    def _take(engine: Engine, domain_sid: str, holder: str) -> tuple[int | None, float]:
+        """The new epoch unless somebody was quicker, and from when on it counts."""
         with store_faults(engine), writing(engine) as connection:
-            # Waits for whoever is in a transaction that the fence let through.
-            connection.execute(select(leases.c.epoch).where(leases.c.domain_sid == domain_sid).with_for_update())
+            _lock(connection, domain_sid)
             asked = _clock()
             # One statement: of two who ask at once the second sees the first's row.
             epoch = connection.execute(
@@ -164,11 +182,7 @@ class _RowLease:
                 ),
                 {"sid": domain_sid, "holder": holder, "lifetime": LIFETIME, "jump": _JUMP},
             ).scalar()
-        if epoch is None:
-            return None
-        lease = cls(engine, domain_sid, epoch)
-        lease._good_until = asked + LIFETIME - _MARGIN
-        return lease
+        return epoch, asked
 
     def held(self) -> bool:
         return not self._lost and self._now() < self._good_until
@@ -237,7 +251,7 @@ class _FileLease:
             os.ftruncate(handle, 0)
             os.pwrite(handle, holder.encode(), 0)
         except OSError:  # a full disk: the lock holds all the same, and only its label is missing
-            pass
+            _end_sessions(engine, domain_sid)
         return cls(handle)
 
     @staticmethod
@@ -268,6 +282,41 @@ class _FileLease:
         if self._handle >= 0:
             handle, self._handle = self._handle, -1
             os.close(handle)
+
+
+class _BlockedError(Exception):
+    """Somebody whose lease has run out does not end his transactions."""
+
+
+def _lock(connection: Connection, domain_sid: str) -> None:
+    """Lock the row, and so wait for whoever is in a transaction that the fence let through."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}")
+    try:
+        connection.execute(select(leases.c.epoch).where(leases.c.domain_sid == domain_sid).with_for_update())
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            raise _BlockedError from error
+        raise
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+
+
+def _end_sessions(engine: Engine, domain_sid: str) -> None:
+    """End the database sessions of the process whose lease has run out, and that keeps it from being taken over.
+
+    The server ends the transactions of whoever is frozen by itself (``FROZEN_SECONDS``), but not when that happened in
+    the middle of sending a batch of statements: then it waits for the rest for ever, with all locks.
+    """
+    with store_faults(engine), engine.connect() as connection:
+        query = select(leases.c.holder).where(leases.c.domain_sid == domain_sid)
+        held_by = re.search(r" on (.+) \(process (\d+)\)$", connection.execute(query).scalar() or "")
+        if held_by is None or _holder(connection, domain_sid) is not None:
+            return
+        ended = text(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = :name AND datname = current_database() AND usename = current_user"
+            " AND pid <> pg_backend_pid()"
+        )
+        connection.execute(ended, {"name": session_name(held_by[1], int(held_by[2]))})
 
 
 def _holder(connection: Connection, domain_sid: str) -> str | None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 
 from keytrust.database import writing
+from keytrust.database.engine import FROZEN_SECONDS
 from keytrust.errors import StoreError
 from keytrust.store.database import open_store, store_faults
-from keytrust.store.lease import LIFETIME, _RowLease, acquire, holder_of
+from keytrust.store.lease import LIFETIME, _RowLease, acquire, holder_name, holder_of
 from keytrust.store.lease import writer as hold
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
@@ -138,6 +141,36 @@ def test_who_is_frozen_in_the_middle_of_a_transaction_is_followed_by_another_soo
     assert LIFETIME - 1 < took < 30
     assert not first.held()
     assert not first.renew()
+
+
+def test_who_is_frozen_in_the_middle_of_sending_a_batch_is_ended_by_who_follows(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL waits for the rest of a batch without a limit, and counts nobody as idle meanwhile."""
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "elsewhere")
+        engine, holder = open_store(postgres_url), holder_name("keytrust run")
+        first = acquire(engine, "S-1-1", holder)
+        assert first is not None
+        third = acquire(engine, "S-1-2", holder)
+        frozen = engine.connect()
+        driver: Any = frozen.connection.dbapi_connection
+    began = time.monotonic()
+    second, other = None, open_store(postgres_url)
+    with pytest.raises(psycopg.OperationalError), driver.pipeline():
+        driver.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
+        driver.execute("SELECT epoch FROM leases FOR KEY SHARE")
+        driver.pgconn.send_flush_request()
+        driver.pgconn.flush()
+        while second is None and time.monotonic() < began + 60:
+            time.sleep(0.2)
+            second = acquire(other, "S-1-1", holder_name("keytrust run"))
+    assert second is not None
+    assert second.held()
+    assert first.renew() is False
+    assert third is not None
+    assert third.renew()  # with a new session
+    frozen.invalidate()
 
 
 def test_who_stands_by_and_is_frozen_does_not_hinder_the_holder(postgres_url: str) -> None:
