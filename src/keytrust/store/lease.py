@@ -251,7 +251,7 @@ class _FileLease:
             os.ftruncate(handle, 0)
             os.pwrite(handle, holder.encode(), 0)
         except OSError:  # a full disk: the lock holds all the same, and only its label is missing
-            _end_sessions(engine, domain_sid)
+            pass
         return cls(handle)
 
     @staticmethod
