@@ -48,6 +48,17 @@ def times_written(connection: Connection, guids: Iterable[bytes], since: datetim
     return found
 
 
+def written_before(connection: Connection, guids: Iterable[bytes], run: str) -> set[tuple[bytes, bytes]]:
+    """Which keys were to be written to which accounts, as (GUID, KeyID), by other runs than this one."""
+    found: set[tuple[bytes, bytes]] = set()
+    for chunk in chunks(sorted(set(guids))):
+        query = select(journal.c.guid, journal.c.key_id).where(
+            journal.c.guid.in_(chunk), journal.c.action == Action.ADD.value, journal.c.run != run
+        )
+        found.update((guid, key_id) for guid, key_id in connection.execute(query.distinct()))
+    return found
+
+
 def removed_last(connection: Connection, value: bytes) -> datetime | None:
     """When a value, given by its id, was removed, if that is the last that the journal has of it and took effect."""
     outcomes = journal.alias()

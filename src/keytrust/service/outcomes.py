@@ -18,7 +18,7 @@ from keytrust.service.audit_trail import log_run
 from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.findings import Finding
-from keytrust.service.journal_queries import times_written
+from keytrust.service.journal_queries import times_written, written_before
 from keytrust.service.limits import DAY
 from keytrust.service.link import Linked
 from keytrust.service.worklist import Entry, Priority
@@ -157,13 +157,20 @@ class Outcomes:
         now = self._now()
         journaled = log_run(self._journal, report.run, self._link.connector)
         servers = {(entry.change.account.guid, entry.change.value): entry.server for entry in journaled}
+        with self._duty.reading() as connection:
+            before = written_before(connection, (result.change.account.guid for result in report.results), report.run)
         for result in report.results:
             if result.outcome is not Outcome.CONFIRMED:
                 continue
-            change = result.change
-            registered = created.get(change.key_id) if change.action is Action.ADD else None
-            seen = now - entries[change.account.guid].since
+            change, entry = result.change, entries[result.change.account.guid]
+            added = change.action is Action.ADD
+            registered = created.get(change.key_id) if added else None
+            seen = now - entry.since
             age = now - registered.timestamp() if registered is not None else seen
+            # A key that was registered long ago, or that somebody deleted, says nothing about how quick we are.
+            telling = entry.priority is Priority.CHANGE and not (
+                added and (change.account.guid, change.key_id) in before
+            )
             self._duty.tell(
                 EventKind.WRITTEN,
                 f"{change.account.name}: {change.action} of a key confirmed ({change.reason}).",
@@ -172,7 +179,6 @@ class Outcomes:
                 keyId=change.key_id.hex(),
                 run=report.run,
                 server=servers.get((change.account.guid, change.value), self._link.place("").server),
-                # A key that was registered long ago says nothing about how quick we are.
-                seconds=round(max(0.0, age), 3) if entries[change.account.guid].priority is Priority.CHANGE else None,
+                seconds=round(max(0.0, age), 3) if telling else None,
                 seenSeconds=round(max(0.0, seen), 3),
             )

@@ -43,6 +43,19 @@ def test_a_registration_is_written_confirmed_and_told(store: Engine) -> None:
     assert len(site.directory.sent) == 1
 
 
+def test_a_key_that_somebody_deleted_is_written_again_and_does_not_count_as_slow(store: Engine) -> None:
+    site = Site(store, "alice")
+    site.register("alice", 1)
+    site.settle()
+    site.directory.values[guid("alice")].clear()
+    site.look_at("alice")
+    site.settle()
+    first, again = site.told.of("written")
+    assert first.data["seconds"] is not None
+    assert again.data["seconds"] is None
+    assert again.data["seenSeconds"] is not None
+
+
 def test_one_change_costs_work_for_one_user(store: Engine) -> None:
     site = Site(store, *PEOPLE)
     asked: list[list[bytes]] = []
