@@ -29,6 +29,7 @@ from keytrust.cloud.subscriptions import GraphSubscriptions
 from keytrust.cloud.tokens import TokenProvider
 from keytrust.cloud.transport import Limits, Transport
 from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user
+from keytrust.errors import CloudError
 
 SELECT = (
     "id",
@@ -128,40 +129,49 @@ class GraphSource:
             removed = {name: reason for name, reason in found.removed.items() if name not in disputed}
             unread = disputed | {user.id for user in users if user.keys == NO_KEYS_PROPERTY}
             settled = [user for user in users if user.id not in unread]
-            asked, gone = self._ask_for(transport, unread, {user.id: user for user in users})
+            asked, gone, refused = self._ask_for(transport, unread)
+            known = {user.id: user for user in users}
+            for answer in refused:
+                if answer.id not in known:
+                    raise self._silent_about(answer)
+                asked.append(replace(known[answer.id], keys=_refused_keys(answer)))
             settled = self._with_times([*settled, *asked])
         return Changes(tuple(settled), removed | gone, found.cursor, found.everybody)
 
     def now(self, ids: Collection[str]) -> Changes:
         """These users as they are now, each asked for by itself. The cursor is empty.
 
+        Whoever the service will not tell of is left out: one such must not hinder the others.
+
         Raises:
-            CloudError: of one of them it is not known what became of him.
+            CloudError: the service could not be asked, or not just now.
         """
         with self._transport() as transport:
-            users, removed = self._ask_for(transport, ids, {})
+            users, removed, _ = self._ask_for(transport, ids)
             return Changes(tuple(self._with_times(users)), removed, "")
 
     def _ask_for(
-        self, transport: Transport, ids: Collection[str], known: Mapping[str, CloudUser]
-    ) -> tuple[list[CloudUser], dict[str, str]]:
-        """Users asked for one by one, and those that are gone; ``known`` is what else is known of them."""
+        self, transport: Transport, ids: Collection[str]
+    ) -> tuple[list[CloudUser], dict[str, str], list[Single]]:
+        """Users asked for one by one, those that are gone, and the answers of those that are refused."""
         users: list[CloudUser] = []
         removed: dict[str, str] = {}
+        refused: list[Single] = []
         for answer in self._single_users(transport).read(sorted(ids)):
             if answer.user is not None:
                 users.append(parse_user(answer.user))
+            elif answer.status in TRANSIENT:
+                # With the next cursor nobody would ask for this user again until everything is read.
+                raise self._silent_about(answer, "just now ")
             elif answer.status == httpx.codes.NOT_FOUND:
                 removed[answer.id] = "unknown"
-            elif answer.id in known and answer.status not in TRANSIENT:
-                users.append(replace(known[answer.id], keys=_refused_keys(answer)))
             else:
-                # With the next cursor nobody would ask for this user again until everything is read.
-                when = " just now" if answer.status in TRANSIENT else ""
-                raise unusable(
-                    self._url("/users"), f"would not say{when} what became of user {answer.id} ({answer.status})"
-                )
-        return users, removed
+                refused.append(answer)
+        return users, removed, refused
+
+    def _silent_about(self, answer: Single, when: str = "") -> CloudError:
+        what = f"would not say {when}what became of user {answer.id} ({answer.status})"
+        return unusable(self._url("/users/delta"), what)
 
     def latest(self) -> str:
         """A cursor for ``changes`` that stands at this moment, without a first round over everybody.

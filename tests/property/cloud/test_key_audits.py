@@ -175,3 +175,18 @@ def test_a_service_that_refuses_to_select_keys_of_many_users_is_asked_for_each_o
         read, changes = list(source.read()), source.changes()
         assert source.latest()
     assert [len(each.keys.keys) for each in (*read, *changes.users)] == [1] * 6
+
+
+def test_a_user_whom_the_service_will_not_tell_of_hinders_no_other() -> None:
+    def one_refused(request: Request, _number: int) -> Answer:
+        answers: list[dict[str, Any]] = []
+        for each in json.loads(request.body)["requests"]:
+            name = each["url"].split("?")[0].rpartition("/")[2]
+            body = {"status": 403} if name == "user-1" else {"status": 200, "body": user(2, b"material")}
+            answers.append({"id": each["id"], **body})
+        return Answer(json.dumps({"responses": answers}).encode())
+
+    with scripted(one_refused) as (url, _):
+        found = GraphSource(url, FixedToken(), retry=patient()).now(["user-1", "user-2"])
+    assert [each.id for each in found.users] == ["user-2"]
+    assert not found.removed
