@@ -61,7 +61,8 @@ def test_the_service_writes_tells_is_started_anew_when_killed_or_frozen_and_stop
         made.eventually(lambda: made.property_of(UNIT, "ActiveState") == "active", "the service", UNIT)
         made.eventually(lambda: made.events(UNIT, "reconciled"), "the first complete read", UNIT)
         beside.await_values(user, 1)
-        assert httpx.get(f"http://127.0.0.1:{free_tcp_port}/readyz").status_code == httpx.codes.OK
+        ready = f"http://127.0.0.1:{free_tcp_port}/readyz"
+        made.eventually(lambda: httpx.get(ready).status_code == httpx.codes.OK, "readiness", UNIT)
         other = make_user()
         beside.plant(other)
         made.eventually(lambda: other.sam in made.syslog(), "an alert in syslog", UNIT)

@@ -27,7 +27,7 @@ from keytrust.sync.stored import StoredKey
 pytestmark = pytest.mark.lab
 
 PEOPLE = 200
-PATIENCE = 60.0
+PATIENCE = 180.0
 FROZEN = 60.0
 """Seconds that a frozen domain controller may cost, on a busy machine: several tickets at ten seconds each."""
 USERS = [LabUser(f"pair{number}") for number in range(PEOPLE)]
