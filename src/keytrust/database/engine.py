@@ -15,6 +15,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 _BUSY_SECONDS = 30
 FROZEN_SECONDS = 3
 """How long a writing transaction on PostgreSQL may do nothing before the server ends it, seconds."""
+_CACHED_STATEMENTS = 32
+"""Prepared statements that each SQLite connection keeps: those with long lists take a hundred kilobytes each."""
 _BEGIN = "keytrust_begin"
 
 
@@ -30,7 +32,7 @@ def make_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         name = {"application_name": session_name(socket.gethostname(), os.getpid())}
         return create_engine(url, hide_parameters=True, pool_pre_ping=True, connect_args=name)
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, connect_args={"cached_statements": _CACHED_STATEMENTS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

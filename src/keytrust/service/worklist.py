@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select, tuple_, update
 
 from keytrust.service.mirror import Mirror, chunks
 from keytrust.store.mirror_tables import pending
@@ -156,8 +156,9 @@ class Worklist:
         return and_(pending.c.mirror == self._mirror, pending.c.guid.in_(list(guids)))
 
     def _unchanged(self, entries: Iterable[Entry]) -> Any:
-        same = [and_(pending.c.guid == entry.guid, pending.c.version == entry.version) for entry in entries]
-        return and_(pending.c.mirror == self._mirror, or_(*same))
+        # As one list: a statement of its own for each number of entries would fill the caches of statements.
+        same = tuple_(pending.c.guid, pending.c.version).in_([(entry.guid, entry.version) for entry in entries])
+        return and_(pending.c.mirror == self._mirror, same)
 
 
 def _pause(attempts: int) -> float:
