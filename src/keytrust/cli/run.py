@@ -10,6 +10,7 @@ import typer
 from keytrust.alerts.dispatcher import alerting
 from keytrust.cli.options import Config, DomainLabel, Verbose, settings
 from keytrust.cli.output import out, safe
+from keytrust.memory import keep_flat
 from keytrust.service.control import set_paused
 from keytrust.service.events import log_event
 from keytrust.service.progress import under_systemd
@@ -29,6 +30,7 @@ def run(domain: DomainLabel = None, config: Config = None, verbose: Verbose = Fa
     """
     from keytrust.cli.service_wiring import open_service  # noqa: PLC0415 - slow to load
 
+    keep_flat()
     given = settings()
     with open_service(given, only=domain) as service, ExitStack() as stack:
         service.events.subscribe(log_event)
