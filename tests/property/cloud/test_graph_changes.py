@@ -260,7 +260,8 @@ def test_users_shown_without_keys_are_asked_for_in_batches_or_one_by_one(batches
     found = read(tenant)
     assert len(found) == 45
     assert all(isinstance(each.keys, Reported) and len(each.keys.keys) == 1 for each in found.values())
-    assert tenant.sizes == ([20, 20, 5] if batches else [])
+    # The first alone, to see whether it helps; the others at the same time, and in whatever order they arrive.
+    assert (tenant.sizes[:1], sorted(tenant.sizes[1:])) == (([20], [5, 20]) if batches else ([], []))
 
 
 def test_throttled_parts_of_a_batch_are_asked_for_again_on_their_own() -> None:
