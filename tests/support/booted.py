@@ -67,13 +67,13 @@ def booted(folder: Path, unit: str, configuration: dict[str, bytes], drop_in: st
     """Boot systemd with our units, and end it and everything that it started.
 
     Args:
-        folder: For what it needs, empty.
+        folder: For what it needs, not there yet.
         unit: What it starts.
         configuration: Files of ``/etc/keytrust``.
         drop_in: For the unit, beside what is installed.
     """
     files, layer = folder / "files", folder / "layer"
-    layer.mkdir()
+    layer.mkdir(parents=True)
     _install(files, unit, configuration, drop_in)
     with (folder / "console").open("wb") as console:
         process = subprocess.Popen(

@@ -21,7 +21,7 @@ from keytrust.cloud.origin import root_url, shown
 from keytrust.cloud.pages import Page, walk
 from keytrust.cloud.probe import Probe, probe
 from keytrust.cloud.replays import merge_copies
-from keytrust.cloud.retry import TRANSIENT, RetryPolicy
+from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.single_users import Single, SingleUsers
 from keytrust.cloud.source import CloudUser, Progress, Unknown
 from keytrust.cloud.spool import Spool
@@ -29,7 +29,6 @@ from keytrust.cloud.subscriptions import GraphSubscriptions
 from keytrust.cloud.tokens import TokenProvider
 from keytrust.cloud.transport import Limits, Transport
 from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user
-from keytrust.errors import CloudError
 
 SELECT = (
     "id",
@@ -129,14 +128,15 @@ class GraphSource:
             removed = {name: reason for name, reason in found.removed.items() if name not in disputed}
             unread = disputed | {user.id for user in users if user.keys == NO_KEYS_PROPERTY}
             settled = [user for user in users if user.id not in unread]
-            asked, gone, refused = self._ask_for(transport, unread)
+            singles = self._single_users(transport)
+            asked = singles.settle(unread)
             known = {user.id: user for user in users}
-            for answer in refused:
+            for answer in asked.refused:
                 if answer.id not in known:
-                    raise self._silent_about(answer)
-                asked.append(replace(known[answer.id], keys=_refused_keys(answer)))
-            settled = self._with_times([*settled, *asked])
-        return Changes(tuple(settled), removed | gone, found.cursor, found.everybody)
+                    raise singles.silent_about(answer)
+                settled.append(replace(known[answer.id], keys=_refused_keys(answer)))
+            settled = self._with_times([*settled, *asked.users])
+        return Changes(tuple(settled), removed | asked.removed, found.cursor, found.everybody)
 
     def now(self, ids: Collection[str]) -> Changes:
         """These users as they are now, each asked for by itself. The cursor is empty.
@@ -147,31 +147,8 @@ class GraphSource:
             CloudError: the service could not be asked, or not just now.
         """
         with self._transport() as transport:
-            users, removed, _ = self._ask_for(transport, ids)
-            return Changes(tuple(self._with_times(users)), removed, "")
-
-    def _ask_for(
-        self, transport: Transport, ids: Collection[str]
-    ) -> tuple[list[CloudUser], dict[str, str], list[Single]]:
-        """Users asked for one by one, those that are gone, and the answers of those that are refused."""
-        users: list[CloudUser] = []
-        removed: dict[str, str] = {}
-        refused: list[Single] = []
-        for answer in self._single_users(transport).read(sorted(ids)):
-            if answer.user is not None:
-                users.append(parse_user(answer.user))
-            elif answer.status in TRANSIENT:
-                # With the next cursor nobody would ask for this user again until everything is read.
-                raise self._silent_about(answer, "just now ")
-            elif answer.status == httpx.codes.NOT_FOUND:
-                removed[answer.id] = "unknown"
-            else:
-                refused.append(answer)
-        return users, removed, refused
-
-    def _silent_about(self, answer: Single, when: str = "") -> CloudError:
-        what = f"would not say {when}what became of user {answer.id} ({answer.status})"
-        return unusable(self._url("/users/delta"), what)
+            asked = self._single_users(transport).settle(ids)
+            return Changes(tuple(self._with_times(asked.users)), asked.removed, "")
 
     def latest(self) -> str:
         """A cursor for ``changes`` that stands at this moment, without a first round over everybody.

@@ -30,6 +30,14 @@ def beside(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
         yield made
 
 
+@pytest.fixture
+def user(beside: RunningService, make_user: MakeUser) -> LabUser:
+    """Somebody who has registered a key."""
+    made = beside.enrol(make_user())
+    beside.register(made)
+    return made
+
+
 def configuration(beside: RunningService, web_port: int) -> dict[str, bytes]:
     """The files of /etc/keytrust."""
     tables = tomllib.loads(beside.lab.spec.config.read_text(encoding="utf-8"))
@@ -49,12 +57,8 @@ def configuration(beside: RunningService, web_port: int) -> dict[str, bytes]:
 
 
 def test_the_service_writes_tells_is_started_anew_when_killed_or_frozen_and_stops_in_order(
-    beside: RunningService, make_user: MakeUser, tmp_path: Path, free_tcp_port: int
+    beside: RunningService, user: LabUser, make_user: MakeUser, tmp_path: Path, free_tcp_port: int
 ) -> None:
-    user = make_user()
-    beside.enrol(user)
-    beside.register(user)
-    (tmp_path / "systemd").mkdir()
     with booted(
         tmp_path / "systemd", UNIT, configuration(beside, free_tcp_port), f"[Service]\nWatchdogSec={WATCHDOG_SECONDS}\n"
     ) as made:
@@ -84,14 +88,8 @@ def await_another_process(made: Booted, than: str) -> None:
     made.eventually(lambda: made.property_of(UNIT, "MainPID") not in (than, "0"), "another process", UNIT)
 
 
-def test_one_run_by_the_timers_unit(
-    beside: RunningService, make_user: MakeUser, tmp_path: Path, free_tcp_port: int
-) -> None:
-    user = make_user()
-    beside.enrol(user)
-    beside.register(user)
+def test_one_run_by_the_timers_unit(beside: RunningService, user: LabUser, tmp_path: Path, free_tcp_port: int) -> None:
     unit = "keytrust-sync.service"
-    (tmp_path / "systemd").mkdir()
     with booted(tmp_path / "systemd", unit, configuration(beside, free_tcp_port)) as made:
         beside.await_values(user, 1)
         made.eventually(lambda: made.property_of(unit, "ActiveState") == "inactive", "its end", unit)
