@@ -16,7 +16,7 @@ from keytrust.alerts.syslog import Syslog
 from keytrust.alerts.webhook import Webhook, read_secret
 from keytrust.log import logger
 from keytrust.service.events import Event
-from keytrust.store.lease import holder_name
+from keytrust.store.holder import holder_name
 
 QUEUE = 1000
 """Alerts that wait for one channel; what comes beyond that is dropped, and counted."""

@@ -24,7 +24,8 @@ from keytrust.service.sharing import Generosity, Presence, somebody_stands_idle
 from keytrust.service.source import ChangingSource
 from keytrust.service.term import Term
 from keytrust.store.database import store_faults
-from keytrust.store.lease import Lease, acquire, holder_name, holder_of
+from keytrust.store.holder import holder_name
+from keytrust.store.lease import Lease, acquire, holder_of
 from keytrust.sync.policy import Policy
 
 _ATTEMPT_SECONDS = 0.5

@@ -11,7 +11,7 @@ from keytrust.log import logger
 from keytrust.service.overview import read_overview
 from keytrust.service.progress import stalled
 from keytrust.service.service import Service
-from keytrust.store.lease import holder_name
+from keytrust.store.holder import holder_name
 from keytrust.web.app import Sources, create_app
 from keytrust.web.metrics import Metrics
 from keytrust.web.server import serving

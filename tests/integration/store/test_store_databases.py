@@ -14,8 +14,10 @@ from keytrust.database import writing
 from keytrust.database.engine import FROZEN_SECONDS
 from keytrust.errors import StoreError
 from keytrust.store.database import open_store, store_faults
-from keytrust.store.lease import LIFETIME, _RowLease, acquire, holder_name, holder_of
+from keytrust.store.holder import holder_name
+from keytrust.store.lease import acquire, holder_of
 from keytrust.store.lease import writer as hold
+from keytrust.store.row_lease import LIFETIME, RowLease
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import AccountRef, Action, Change
 
@@ -201,7 +203,7 @@ def test_a_holder_whose_renewals_fail_stops_a_little_before_another_can_begin(po
     engine = open_store(postgres_url)
     assert acquire(engine, "S-1-1", "one") is not None
     clock = 1000.0
-    lease = _RowLease(engine, "S-1-1", 1, now=lambda: clock)
+    lease = RowLease(engine, "S-1-1", 1, now=lambda: clock)
     assert lease.renew()
     clock += LIFETIME - 1.0
     assert lease.held()
