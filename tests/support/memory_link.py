@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,6 +41,7 @@ class MemoryLink:
     def __init__(self, directory: MemoryDirectory) -> None:
         self.directory = directory
         self.drops = 0
+        self.clock: Callable[[], datetime] | None = None
         self.in_scope = EVERYBODY
         self.devices: dict[UUID, Device] = {}
 
@@ -52,6 +53,9 @@ class MemoryLink:
 
     def scope(self, among: Sequence[bytes]) -> Scope:
         return self.in_scope
+
+    def time(self) -> datetime | None:
+        return self.clock() if self.clock else None
 
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         return self.directory.values_of(guids)

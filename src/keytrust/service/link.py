@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from keytrust.credential import Dialect
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
 from keytrust.directory.replication import Origin
-from keytrust.directory.session import Answer, Verdict
+from keytrust.directory.session import Answer, Session, Verdict
 from keytrust.directory.settings import DirectorySettings
 from keytrust.service.evidence import device_in, origin_in
 from keytrust.sync.carrying import Place
@@ -71,6 +72,10 @@ class Link:
     def scope(self, among: Sequence[bytes]) -> Scope:
         """Which of these accounts are in scope, as the directory has it now."""
         return scope_of(self.domain, among)
+
+    def time(self) -> datetime | None:
+        """What time it is by the domain controller's clock; None when it does not say."""
+        return self.domain.ask(Session.time)
 
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """See ``Domain``."""
@@ -160,6 +165,7 @@ class Linked(Protocol):
     def place(self, source: str) -> Place: ...
     def by_guid(self, guids: Sequence[bytes]) -> dict[bytes, Account]: ...
     def scope(self, among: Sequence[bytes]) -> Scope: ...
+    def time(self) -> datetime | None: ...
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]: ...
     def device(self, identifier: UUID) -> Device | None: ...
     def origin(self, guid: bytes, binary: bytes) -> Origin | None: ...

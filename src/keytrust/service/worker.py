@@ -176,8 +176,9 @@ class Worker:
             entries += more
             self._each_on_its_own_if_need_be(more, lambda some: planned.append(self._plan(some)))
             removals = sum(len(each.changes(Action.REMOVE)) for each in planned)
+            theirs = self._link.time() if removals else None
             with duty.reading() as connection:
-                refused = held_because(connection, duty, removals)
+                refused = held_because(connection, duty, removals, theirs)
             if refused:
                 self._hold_back(refused, removals)
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.support.site import keytrust
@@ -13,6 +14,7 @@ from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
 from keytrust.lab import Lab
+from keytrust.service.link import Link
 
 pytestmark = pytest.mark.lab
 
@@ -47,6 +49,16 @@ def test_the_domains_name_is_enough(pair_lab: Lab) -> None:
         Domain(DirectorySettings(**given.model_dump() | found | {"domain": "nothing.invalid"})),
     ):
         pass
+
+
+def test_a_controller_tells_the_time_and_the_service_asks_it(pair_lab: Lab) -> None:
+    link = Link(load(pair_lab.spec.config).need_directory(pair_lab.spec.domain))
+    try:
+        told = link.time()
+    finally:
+        link.drop()
+    assert told is not None
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_controllers_are_found_by_dns_those_of_the_site_too(pair_lab: Lab) -> None:
