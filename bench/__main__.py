@@ -7,6 +7,8 @@ import importlib
 import json
 from dataclasses import asdict
 
+from keytrust import interrupts
+
 NAMES = (
     "codec",
     "plan",
@@ -37,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     given = parser.parse_args()
+    interrupts.install()  # told to stop, it ends what it started
     unknown = set(given.names) - {*NAMES, *LONG}
     if unknown:
         parser.error(f"no bench {', '.join(sorted(unknown))}; there are {', '.join((*NAMES, *LONG))}")

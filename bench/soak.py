@@ -29,6 +29,7 @@ from tests.support.unruly import Reply, Unruly, unruly
 from bench.crash import NO_LIMITS, Traffic, settled
 from bench.result import BenchResult
 from bench.site import bench_lab
+from keytrust import interrupts
 from keytrust.lab import Lab, LabUser
 from keytrust.store.database import open_store
 from keytrust.store.mirror_tables import pending
@@ -42,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="script/soak", description="Keys come and go while faults are injected.")
     parser.add_argument("--minutes", type=float, default=60.0, help="for how long (default: an hour)")
     given = parser.parse_args()
+    interrupts.install()  # told to stop, it ends what it started
     with bench_lab("soak", 31) as lab, tempfile.TemporaryDirectory() as folder:
         results = soak(lab, Path(folder), given.minutes * 60)
         if any(result.met is False for result in results):
