@@ -28,6 +28,7 @@ from keytrust.device import Device
 from keytrust.device.device import RegisteredDeviceKey
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
+from keytrust.directory.settings import DirectorySettings
 from keytrust.lab import Lab, LabUser
 from keytrust.registry import Database, Issuer, RegistrySettings, import_users, register_device
 from keytrust.registry.from_directory import imported
@@ -165,7 +166,10 @@ class RunningService:
 
     def enrol(self, *users: LabUser) -> LabUser:
         """Make accounts known to the registry; returns the first."""
-        with Domain(self.settings.need_directory()) as domain, closing(self._database()) as database:
+        with (
+            Domain(self.directory) as domain,
+            closing(self._database()) as database,
+        ):
             accounts = [domain.find(user.sam) for user in users]
             import_users(database, list(imported(accounts, domain.name)), complete=False)
         return users[0]
@@ -218,8 +222,12 @@ class RunningService:
     def settings(self) -> Settings:
         return load(self.lab.spec.config)
 
+    @property
+    def directory(self) -> DirectorySettings:
+        return self.settings.need_directory(self.lab.spec.domain)
+
     def account(self, user: LabUser) -> Account:
-        with Domain(self.settings.need_directory()) as domain:
+        with Domain(self.directory) as domain:
             return domain.find(user.sam)
 
     def sign_in(self, user: LabUser, key: RSAPrivateKey) -> SigninResult:

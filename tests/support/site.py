@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from keytrust.credential import rsa1_from_key
 from keytrust.directory.account import Account
 from keytrust.directory.domain import Domain
 from keytrust.lab import Lab
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass
@@ -106,9 +110,14 @@ def keytrust(
     )
 
 
-def toml(tables: dict[str, dict[str, Any]]) -> str:
-    # JSON's strings, numbers and flat arrays are TOML's too.
-    return "\n".join(
-        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
-        for name, table in tables.items()
-    )
+def toml(tables: Mapping[str, Mapping[str, Any]], above: str = "") -> str:
+    """Tables as TOML, tables in them too."""
+    lines = []
+    for name, table in tables.items():
+        place = above + (name if _BARE.fullmatch(name) else json.dumps(name))
+        within = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+        lines.append(f"[{place}]\n")
+        # JSON's strings, numbers and flat arrays are TOML's too.
+        lines += [f"{key} = {json.dumps(value)}\n" for key, value in table.items() if key not in within]
+        lines.append(toml(within, f"{place}."))
+    return "".join(lines)
