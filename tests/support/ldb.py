@@ -24,6 +24,11 @@ def values(lab: Lab, dn: str, attribute: str) -> list[bytes]:
     ]
 
 
+def move(lab: Lab, dn: str, to: str) -> None:
+    """Rename or move an object."""
+    lab.run(["ldbrename", "-H", SAM, dn, to])
+
+
 @contextmanager
 def attributes(lab: Lab, dn: str, **wanted: str | bytes | Sequence[bytes]) -> Iterator[None]:
     """An object with other values, and then with its own again. ``_`` in a name stands for a hyphen; empty is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 import ldap
@@ -11,8 +12,10 @@ from keytrust.directory.account import ATTRIBUTES
 from keytrust.directory.dirsync import DirSyncRefusedError
 from keytrust.directory.domain import PLANNED_FOR, Domain
 from keytrust.directory.session import Session
+from keytrust.directory.settings import ScopeSettings
 from keytrust.errors import DirectoryError
 
+_IN_FILTER = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)[^=()]*=")
 _NOBODY = "(objectGUID=" + "\\00" * 16 + ")"
 _DIRSYNC, _USN = b"D", b"U"
 
@@ -24,6 +27,15 @@ class Watched:
     guids: list[bytes]
     cursor: bytes
     lost: bool = False
+
+
+def followed(scope: ScopeSettings) -> tuple[str, ...]:
+    """The attributes by which an account is planned for, and those by which it comes into the scope or leaves it.
+
+    A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.2), unless a whole organizational unit has moved.
+    """
+    places = () if scope.everybody else ("name",)
+    return tuple(dict.fromkeys((*ATTRIBUTES, *places, *_IN_FILTER.findall(scope.filter or ""))))
 
 
 def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Watched:
@@ -38,7 +50,7 @@ def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Wat
         cookie = b"" if cursor is None else cursor[1:]
         # A first cookie without a first round: a filter that selects nobody moves it to the present all the same.
         wanted = _NOBODY if cursor is None else PLANNED_FOR
-        guids, cookie = session.changes(domain.controller.domain, wanted, ATTRIBUTES, cookie)
+        guids, cookie = session.changes(domain.controller.domain, wanted, followed(domain.settings.scope), cookie)
     except DirSyncRefusedError:
         if cursor is None:
             return Watched([], _usn_cursor(session))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from tests.support.running import RunningService
 
-from keytrust.lab import Lab
+from keytrust.lab import Lab, ldif
 
 
 @pytest.fixture
@@ -17,3 +18,12 @@ def service(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
     with RunningService.beside_a_registry(lab, tmp_path) as running:
         running.start()
         yield running
+
+
+@pytest.fixture
+def elsewhere(lab: Lab) -> Iterator[str]:
+    """Another organizational unit."""
+    dn = f"OU=moved-{uuid4().hex[:8]},{lab.spec.base_dn}"
+    lab.apply_ldif(ldif.add(dn, {"objectClass": "organizationalUnit"}))
+    yield dn
+    lab.apply_ldif(ldif.delete(dn))

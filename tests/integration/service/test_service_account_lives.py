@@ -3,11 +3,11 @@ restored, and made anew under an old name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from tests.support.ldb import SAM
+from tests.support.ldb import SAM, move
 from tests.support.running import RunningService
 
 from keytrust.directory.account import guid_text
@@ -20,21 +20,8 @@ NORMAL, DISABLED = "66048", "66050"
 """userAccountControl of a user whose password never expires, enabled and disabled ([MS-ADTS] 2.2.16)."""
 
 
-@pytest.fixture
-def elsewhere(lab: Lab) -> Iterator[str]:
-    """Another organizational unit."""
-    dn = f"OU=moved-{uuid4().hex[:8]},{lab.spec.base_dn}"
-    lab.apply_ldif(ldif.add(dn, {"objectClass": "organizationalUnit"}))
-    yield dn
-    lab.apply_ldif(ldif.delete(dn))
-
-
 def change(lab: Lab, dn: str, **values: str) -> None:
     lab.apply_ldif(ldif.replace(dn, values))
-
-
-def move(lab: Lab, dn: str, to: str) -> None:
-    lab.run(["ldbrename", "-H", SAM, dn, to])
 
 
 def test_a_user_who_is_renamed_and_moved_keeps_the_keys_and_gets_more_without_an_alarm(

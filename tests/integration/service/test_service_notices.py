@@ -23,7 +23,7 @@ def test_a_registration_is_acted_upon_at_once_by_a_service_that_polls_once_an_ho
     with RunningService.beside_a_registry(lab, tmp_path) as service:
         service.extra = {
             "service": {"poll_seconds": 3600},
-            "cloud.notifications": {"url": f"http://127.0.0.1:{port}/notify", "port": port},
+            "cloud": {"notifications": {"url": f"http://127.0.0.1:{port}/notify", "port": port}},
         }
         service.start()
         user = service.enrol(make_user())

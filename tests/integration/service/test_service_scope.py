@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.ldb import move
 from tests.support.running import RunningService
 
-from keytrust.lab import Lab, LabUser
+from keytrust.lab import Lab, LabUser, ldif
 
 pytestmark = pytest.mark.lab
 MakeUser = Callable[..., LabUser]
@@ -32,7 +33,7 @@ def test_who_joins_the_group_gets_the_key_and_who_leaves_loses_it_when_told_so(
     lab: Lab, tmp_path: Path, make_user: MakeUser, group: str
 ) -> None:
     with RunningService.beside_a_registry(lab, tmp_path) as service:
-        service.extra["directory.scope"] = {"groups": [group], "remove_on_leave": True}
+        service.extra["directory"] = {"scope": {"groups": [group], "remove_on_leave": True}}
         service.start()
         joins, stays_out = service.enrol(make_user()), service.enrol(make_user())
         key = service.register(joins)
@@ -53,3 +54,45 @@ def test_who_joins_the_group_gets_the_key_and_who_leaves_loses_it_when_told_so(
         member(service, group, joins, "delete")
         service.start()
         service.await_values(joins, 0)
+
+
+def test_who_is_moved_into_the_unit_gets_the_key_at_once_and_who_is_moved_out_no_more(
+    lab: Lab, tmp_path: Path, elsewhere: str, make_user: MakeUser
+) -> None:
+    with RunningService.beside_a_registry(lab, tmp_path) as service:
+        service.extra["directory"] = {"scope": {"ous": [elsewhere]}}
+        service.start()
+        user = service.enrol(make_user())
+        key = service.register(user)
+        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        home = service.account(user).dn
+        away = f"CN={user.sam},{elsewhere}"
+        move(lab, home, away)
+        try:
+            service.await_sign_in(user, key)
+        finally:
+            move(lab, away, home)
+        service.register(user)
+        within = service.enrol(make_user(ou=elsewhere.partition(",")[0]))
+        service.register(within)
+        service.await_values(within, 1)
+        assert len(service.account(user).values) == 1
+
+
+def test_who_comes_to_be_selected_by_the_filter_gets_the_key_at_once(
+    lab: Lab, tmp_path: Path, make_user: MakeUser
+) -> None:
+    with RunningService.beside_a_registry(lab, tmp_path) as service:
+        service.extra["directory"] = {"scope": {"filter": "(&(department=Sales)(!(employeeType=guest)))"}}
+        service.start()
+        user = service.enrol(make_user())
+        key = service.register(user)
+        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        lab.apply_ldif(ldif.replace(service.account(user).dn, {"department": "sales", "employeeType": "guest"}))
+        other = service.enrol(make_user())
+        lab.apply_ldif(ldif.replace(service.account(other).dn, {"department": "Sales"}))
+        service.register(other)
+        service.await_values(other, 1)
+        assert service.account(user).values == ()
+        lab.apply_ldif(ldif.replace(service.account(user).dn, {"employeeType": []}))
+        service.await_sign_in(user, key)
