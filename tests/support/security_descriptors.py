@@ -20,9 +20,10 @@ def ace(who: str, mask: int, *, allow: bool = True, flags: int = 0, object_type:
     return pack("<BBH", kind, flags, len(body) + 4) + body
 
 
-def descriptor(*aces: bytes, owner: str = ADMINS, dacl: bool = True) -> bytes:
+def descriptor(*aces: bytes, owner: str = ADMINS, dacl: bool = True, protected: bool = False) -> bytes:
     entries = b"".join(aces)
     acl = pack("<BBHHH", 4, 0, 8 + len(entries), len(aces), 0) + entries if dacl else b""
     owned = sid(owner)
-    header = pack("<BBHIIII", 1, 0, 0x8004 if dacl else 0x8000, 20, 0, 0, 20 + len(owned) if dacl else 0)
+    control = (0x8004 if dacl else 0x8000) | (0x1000 if protected else 0)
+    header = pack("<BBHIIII", 1, 0, control, 20, 0, 0, 20 + len(owned) if dacl else 0)
     return header + owned + acl

@@ -1,17 +1,19 @@
-"""``keytrust run``, ``keytrust pause`` and ``keytrust resume``"""
+"""``keytrust run``, and what is told to it: ``keytrust pause``, ``keytrust resume`` and ``keytrust retry``"""
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
 
 from keytrust.alerts.dispatcher import alerting
 from keytrust.cli.options import Config, DomainLabel, Verbose, settings
-from keytrust.cli.output import out, safe
+from keytrust.cli.output import counted, out, safe
 from keytrust.memory import keep_flat
-from keytrust.service.control import set_paused
+from keytrust.service.control import set_paused, try_again
 from keytrust.service.events import log_event
 from keytrust.service.progress import under_systemd
 from keytrust.store.database import open_store
@@ -53,11 +55,25 @@ def resume(domain: Named = None, config: Config = None, verbose: Verbose = False
     _set(domain, paused=False)
 
 
+def retry(domain: Named = None, config: Config = None, verbose: Verbose = False) -> None:
+    """Let keytrust run try again at once what it has set aside or held back: after the cause has been removed."""
+    with _store() as store:
+        name, count = try_again(store, domain)
+    what = f"{counted(count, 'account')} tried again within seconds" if count else "nothing was set aside or held back"
+    out.print(f"{safe(name)}: {what}.")
+
+
 def _set(domain: str | None, *, paused: bool) -> None:
-    store = open_store(settings().store.url)
-    try:
+    with _store() as store:
         name = set_paused(store, domain, paused=paused)
-    finally:
-        store.dispose()
     word = "paused: keytrust run stops writing there within seconds" if paused else "resumed"
     out.print(f"{safe(name)} is {word}.")
+
+
+@contextmanager
+def _store() -> Iterator[Engine]:
+    store = open_store(settings().store.url)
+    try:
+        yield store
+    finally:
+        store.dispose()

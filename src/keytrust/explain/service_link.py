@@ -43,7 +43,8 @@ def service_links(store: Engine, domain_sid: str, guid: bytes) -> tuple[Link, ..
     if entry is not None and entry["attempts"] and entry["not_before"] > time.time():
         again = span(entry["not_before"] - time.time())
         sentence = f"keytrust run has set the account aside after {entry['attempts']} attempts: {entry['reason']}"
-        return (_problem(f"{sentence.rstrip('.')}.", f"Remove the cause; it is tried again in {again}."),)
+        remedy = f"Remove the cause; it is tried again in {again}, or at once by: keytrust retry"
+        return (_problem(f"{sentence.rstrip('.')}.", remedy),)
     return (_general(overview, waiting=entry is not None),)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, select, update
+import time
+
+from sqlalchemy import Connection, Engine, select, update
 
 from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
-from keytrust.store.mirror_tables import mirrors
+from keytrust.store.mirror_tables import mirrors, pending
 
 
 def set_paused(store: Engine, domain: str | None, *, paused: bool) -> str:
@@ -17,16 +19,38 @@ def set_paused(store: Engine, domain: str | None, *, paused: bool) -> str:
         StoreError: the service has never worked on such a domain, or there are several and none was named.
     """
     with store_faults(store), writing(store) as connection:
-        rows = connection.execute(select(mirrors.c.name, mirrors.c.id))
-        known: dict[str, int] = {row.name: row.id for row in rows}
-        names = [name for name in known if domain is None or name.casefold() == domain.casefold().rstrip(".")]
-        if len(names) != 1:
-            raise StoreError(
-                f"keytrust run has not worked on a domain {domain}."
-                if domain
-                else f"keytrust run has worked on {len(known)} domains.",
-                not_done="Nothing was paused or resumed.",
-                remedy=f"Name one of {', '.join(sorted(known))}." if known else "Start it once: keytrust run.",
-            )
-        connection.execute(update(mirrors).where(mirrors.c.id == known[names[0]]).values(paused=paused))
-    return names[0]
+        name, mirror = _named(connection, domain, not_done="Nothing was paused or resumed.")
+        connection.execute(update(mirrors).where(mirrors.c.id == mirror).values(paused=paused))
+    return name
+
+
+def try_again(store: Engine, domain: str | None) -> tuple[str, int]:
+    """Let nothing of a domain, given by its DNS name, rest any longer: accounts set aside, removals held back.
+
+    How often each has failed stays known, so that what fails again rests for as long as it would have.
+
+    Returns:
+        The domain's name, and how many accounts were resting.
+
+    Raises:
+        StoreError: as ``set_paused``.
+    """
+    with store_faults(store), writing(store) as connection:
+        name, mirror = _named(connection, domain, not_done="Nothing is tried again before its time.")
+        resting = (pending.c.mirror == mirror) & (pending.c.not_before > time.time())
+        return name, connection.execute(update(pending).where(resting).values(not_before=0.0)).rowcount
+
+
+def _named(connection: Connection, domain: str | None, *, not_done: str) -> tuple[str, int]:
+    """The name and the mirror of this domain, or of the only one."""
+    known: dict[str, int] = {row.name: row.id for row in connection.execute(select(mirrors.c.name, mirrors.c.id))}
+    names = [name for name in known if domain is None or name.casefold() == domain.casefold().rstrip(".")]
+    if len(names) != 1:
+        raise StoreError(
+            f"keytrust run has not worked on a domain {domain}."
+            if domain
+            else f"keytrust run has worked on {len(known)} domains.",
+            not_done=not_done,
+            remedy=f"Name one of {', '.join(sorted(known))}." if known else "Start it once: keytrust run.",
+        )
+    return names[0], known[names[0]]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from keytrust.cloud.source import CloudUser
-from keytrust.directory.account import Account
+from keytrust.directory.account import Account, guid_text
 from keytrust.errors import KeytrustError
 from keytrust.service import findings
 from keytrust.service.alarm import Alarm
@@ -23,7 +23,7 @@ from keytrust.service.limits import DAY
 from keytrust.service.link import Linked
 from keytrust.service.worklist import Entry, Priority
 from keytrust.sync.journal import Journal, Outcome
-from keytrust.sync.model import Action, Change, Plan
+from keytrust.sync.model import AccountRef, Action, Change, Plan
 from keytrust.sync.report import RunReport
 
 
@@ -95,7 +95,7 @@ class Outcomes:
         fresh = self._link.by_guid(sorted(written))
         self._report_new_values_of(fresh.values())  # somebody else may have written there in the same moment
         failed = {
-            result.change.account.guid: (result.change.account.name, result.detail or report.stopped_because)
+            result.change.account.guid: (result.change.account, result.detail or report.stopped_because)
             for result in results
             if report is not None and result.outcome not in (Outcome.CONFIRMED, Outcome.NOT_SENT)
         }
@@ -111,22 +111,23 @@ class Outcomes:
             duty.worklist.await_removal(connection, [entries[g] for g in awaiting_removal if g not in left])
             pauses = {}
             if not duty.stopping():
-                for guid, (name, why) in failed.items():
-                    pauses[guid] = duty.worklist.set_aside(connection, entries[guid], name, why, now) - now
+                for guid, (account, why) in failed.items():
+                    pauses[guid] = duty.worklist.set_aside(connection, entries[guid], account.name, why, now) - now
         for finding in new_findings:
             duty.tell(finding.event, finding.sentence, finding.account, code=finding.code, keyId=finding.key_id.hex())
         for guid, pause in pauses.items():
-            self._tell_set_aside(failed[guid][0], failed[guid][1], entries[guid].attempts + 1, pause)
+            account, why = failed[guid]
+            self._tell_set_aside(account.name, why, entries[guid].attempts + 1, pause, account)
         if report is not None:
             self._tell_written(report, entries, users)
 
     def set_aside(self, entry: Entry, error: Exception) -> None:
         """Set an account aside that could not even be planned."""
         why = error.told if isinstance(error, KeytrustError) else f"internal fault: {type(error).__name__}: {error}"
-        now = self._now()
+        name, now = guid_text(entry.guid), self._now()
         with self._duty.writing() as connection:
-            again = self._duty.worklist.set_aside(connection, entry, "", why, now)
-        self._tell_set_aside(entry.guid.hex(), why, entry.attempts + 1, again - now)
+            again = self._duty.worklist.set_aside(connection, entry, name, why, now)
+        self._tell_set_aside(name, why, entry.attempts + 1, again - now)
 
     def would(self, changes: Iterable[Change]) -> None:
         """Staging mode: tell of changes that are not made."""
@@ -148,9 +149,11 @@ class Outcomes:
         affected |= mirror.drop_accounts(connection, gone)
         self._duty.worklist.add(connection, affected - set(busy), self._now(), Priority.CHANGE)
 
-    def _tell_set_aside(self, name: str, why: str, attempts: int, pause: float) -> None:
+    def _tell_set_aside(
+        self, name: str, why: str, attempts: int, pause: float, account: AccountRef | None = None
+    ) -> None:
         sentence = f"{name}: {why.rstrip('.')}; tried again in {pause:.0f} s."
-        self._duty.tell(EventKind.SET_ASIDE, sentence, attempts=attempts, again=round(pause, 1))
+        self._duty.tell(EventKind.SET_ASIDE, sentence, account, attempts=attempts, again=round(pause, 1))
 
     def _tell_written(self, report: RunReport, entries: Mapping[bytes, Entry], users: Sequence[CloudUser]) -> None:
         created = {key.key_id: key.created for user in users for key in user.keys.keys if key.created is not None}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 from tests.support.memory_link import SID, MemorySource, duty
 from tests.support.world import account
 
 from keytrust.database import writing
+from keytrust.errors import StoreError
 from keytrust.explain.model import State
 from keytrust.explain.service_link import service_links
-from keytrust.service.control import set_paused
+from keytrust.service.control import set_paused, try_again
 from keytrust.service.findings import Finding, replace
 from keytrust.service.overview import read_overview
 from keytrust.service.overview_text import headline
@@ -68,14 +72,18 @@ def test_what_the_service_has_to_do_with_an_account_is_told(database_url: str) -
     assert link(ALICE) == (State.OK, link(ALICE)[1])
     assert "on its list" in link(BOB)[1]
     with writing(store) as connection:
-        import time
-
         (entry,) = made.worklist.due(connection, time.time(), 9)
         made.worklist.set_aside(connection, entry, "bob", "access denied", time.time())
         vanishing = Finding(RefusalCode.VANISHING.value, CAROL, b"k" * 32, "carol: the key does not last.")
         replace(connection, made.mirror, [CAROL.guid], [vanishing])
     assert link(BOB)[0] is State.PROBLEM
     assert "access denied" in link(BOB)[1]
+    assert try_again(store, None) == ("corp.example", 1)
+    assert try_again(store, "CORP.example.") == ("corp.example", 0)
+    with made.reading() as connection:
+        assert [entry.attempts for entry in made.worklist.due(connection, time.time(), 9)] == [1]
+    with pytest.raises(StoreError, match="has not worked on a domain other"):
+        try_again(store, "other.example")
     assert link(CAROL) == (State.PROBLEM, "carol: the key does not last.")
     set_paused(store, None, paused=True)
     assert "paused" in link(ALICE)[1]
