@@ -19,7 +19,7 @@ from keytrust.service.progress import under_systemd
 from keytrust.store.database import open_store
 
 Named = Annotated[
-    str | None, typer.Argument(metavar="[DOMAIN]", help="DNS name of the domain; needed when there are several.")
+    str | None, typer.Argument(metavar="DOMAIN", help="DNS name of the domain; needed when there are several.")
 ]
 
 
