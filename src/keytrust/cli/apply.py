@@ -21,7 +21,7 @@ def apply(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help="Plans saved by plan -o, each for another domain. Without any, plans are made and shown.",
             show_default=False,
         ),

@@ -47,7 +47,7 @@ class _Subject:
 def audit(
     dump: Annotated[
         Path | None,
-        typer.Argument(metavar="[DUMP.ldif]", help="An LDIF dump, - for standard input. Without it: the live domain."),
+        typer.Argument(metavar="DUMP.ldif", help="An LDIF dump, - for standard input. Without it: the live domain."),
     ] = None,
     cloud: Annotated[
         str | None,

@@ -16,7 +16,7 @@ from keytrust.sync.journal import Journal
 
 
 def history(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show this run's changes.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run's changes.")] = None,
     domain: DomainLabel = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check that the journal was not altered.")] = False,
     json: Json = False,

@@ -12,7 +12,7 @@ from keytrust.cli.output import err, out, print_json, safe, table
 from keytrust.cli.registry_database import open_registry
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="Show so many at most; 0 for all.")]
-Search = Annotated[str | None, typer.Argument(metavar="[TEXT]", help="Only those whose name contains this.")]
+Search = Annotated[str | None, typer.Argument(metavar="TEXT", help="Only those whose name contains this.")]
 User = Annotated[str | None, typer.Option("--user", "-u", help="Only this user's: userPrincipalName or id.")]
 
 

@@ -14,7 +14,7 @@ from keytrust.store.database import open_store
 
 
 def history(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="Show this run's changes, exactly.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="RUN", help="Show this run's changes, exactly.")] = None,
     verify: Annotated[bool, typer.Option("--verify", help="Check that the journal was not altered.")] = False,
     json: Json = False,
     config: Config = None,
