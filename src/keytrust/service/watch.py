@@ -32,7 +32,7 @@ class Watched:
 def followed(scope: ScopeSettings) -> tuple[str, ...]:
     """The attributes by which an account is planned for, and those by which it comes into the scope or leaves it.
 
-    A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.2), unless a whole organizational unit has moved.
+    A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.1.3), unless a whole organizational unit has moved.
     """
     places = () if scope.everybody else ("name",)
     return tuple(dict.fromkeys((*ATTRIBUTES, *places, *_IN_FILTER.findall(scope.filter or ""))))
