@@ -16,6 +16,8 @@ from keytrust.directory.settings import ScopeSettings
 from keytrust.errors import DirectoryError
 
 _IN_FILTER = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)[^=()]*=")
+_OF_ONE = ("tokengroups", "msds-tokengroup")
+"""Attributes that are only shown of one object at a time: who asks for them of more gets an error."""
 _NOBODY = "(objectGUID=" + "\\00" * 16 + ")"
 _DIRSYNC, _USN = b"D", b"U"
 
@@ -34,8 +36,9 @@ def followed(scope: ScopeSettings) -> tuple[str, ...]:
 
     A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.1.3), unless a whole organizational unit has moved.
     """
-    places = () if scope.everybody else ("name",)
-    return tuple(dict.fromkeys((*ATTRIBUTES, *places, *_IN_FILTER.findall(scope.filter or ""))))
+    more = () if scope.everybody else (*_IN_FILTER.findall(scope.filter or ""), "name")
+    known = {name.lower(): name for name in (*more, *ATTRIBUTES)}
+    return tuple(name for lower, name in known.items() if not lower.startswith(_OF_ONE))
 
 
 def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Watched:
