@@ -25,8 +25,8 @@ def keep_flat() -> None:
 
     A full collection comes with every 250,000 objects, which is every minute or two, and takes some 50 ms: little is
     alive at any time. Clients of HTTP and LDAP leave hundreds of objects a second in circles; what is left of them for
-    half an hour holds on to tens of megabytes. The C library otherwise gives threads up to eight arenas for each processor, and in each of them remains what
-    threads that have ended did not use up.
+    half an hour holds on to tens of megabytes. The C library otherwise gives threads up to eight arenas for each
+    processor, and in each of them remains what threads that have ended did not use up.
     """
     gc.set_threshold(10_000, 5, 5)
     with suppress(OSError, AttributeError):  # another C library
