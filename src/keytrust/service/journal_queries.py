@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select
 
 from keytrust.service.mirror import chunks
-from keytrust.store.tables import journal, runs
+from keytrust.store.tables import journal, outcome_rows, runs
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import Action
 
@@ -30,17 +30,16 @@ def removals_since(connection: Connection, domain_sid: str, since: datetime) -> 
 
 def times_written(connection: Connection, guids: Iterable[bytes], since: datetime) -> dict[tuple[bytes, bytes], int]:
     """How often each key was written to each account, and read back, since a moment: (GUID, KeyID) -> times."""
-    outcomes = journal.alias()
     found: dict[tuple[bytes, bytes], int] = {}
     for chunk in chunks(sorted(set(guids))):
         query = (
             select(journal.c.guid, journal.c.key_id, func.count())
-            .join(outcomes, outcomes.c.intent == journal.c.seq)
+            .join(outcome_rows, outcome_rows.c.intent == journal.c.seq)
             .where(
                 journal.c.guid.in_(chunk),
                 journal.c.action == Action.ADD.value,
                 journal.c.at > since.astimezone(UTC).isoformat(),
-                outcomes.c.outcome == Outcome.CONFIRMED.value,
+                outcome_rows.c.outcome == Outcome.CONFIRMED.value,
             )
             .group_by(journal.c.guid, journal.c.key_id)
         )
@@ -61,14 +60,14 @@ def written_before(connection: Connection, guids: Iterable[bytes], run: str) -> 
 
 def removed_last(connection: Connection, value: bytes) -> datetime | None:
     """When a value, given by its id, was removed, if that is the last that the journal has of it and took effect."""
-    outcomes = journal.alias()
     query = (
         select(journal.c.action, journal.c.at)
-        .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
+        .outerjoin(outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome"))
         .where(
             journal.c.value_id == value,
             journal.c.entry == "intent",
-            outcomes.c.outcome.is_(None) | outcomes.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
+            outcome_rows.c.outcome.is_(None)
+            | outcome_rows.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
         )
         .order_by(journal.c.seq.desc())
         .limit(1)

@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 
 from keytrust.service.mirror import Mirror, chunks
 from keytrust.store.mirror_tables import pending
@@ -94,13 +107,13 @@ class Worklist:
         kind = pending.c.priority == int(Priority.REMOVAL)
         query = (
             select(pending)
-            .where(pending.c.mirror == self._mirror, kind if removals else ~kind, _is_due(now))
+            .where(pending.c.mirror == self._mirror, kind if removals else ~kind, _IS_DUE)
             .order_by(pending.c.priority, pending.c.since)
             .limit(limit)
         )
         return [
             Entry(row["guid"], row["version"], Priority(row["priority"]), row["since"], row["attempts"])
-            for row in connection.execute(query).mappings()
+            for row in connection.execute(query, {"now": now}).mappings()
         ]
 
     def strike(self, connection: Connection, entries: Iterable[Entry]) -> None:
@@ -134,9 +147,10 @@ class Worklist:
         """How much is left to do."""
         mine = pending.c.mirror == self._mirror
         waiting, oldest = connection.execute(
-            select(func.count(), func.min(pending.c.since)).where(mine, _is_due(now))
+            select(func.count(), func.min(pending.c.since)).where(mine, _IS_DUE), {"now": now}
         ).one()
-        aside = connection.execute(select(func.count()).where(mine, ~_is_due(now), pending.c.attempts > 0)).scalar_one()
+        resting = select(func.count()).where(mine, ~_IS_DUE, pending.c.attempts > 0)
+        aside = connection.execute(resting, {"now": now}).scalar_one()
         return Backlog(waiting, aside, oldest)
 
     def _row(self, guid: bytes, now: float, priority: Priority) -> dict[str, Any]:
@@ -165,9 +179,14 @@ def _pause(attempts: int) -> float:
     return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(attempts, 20))
 
 
-def _is_due(now: float) -> ColumnElement[bool]:
+def _due() -> ColumnElement[bool]:
     # A time further away than any that is ever set for an entry was set before the clock was put back.
     of = pending.c
     longest = {0: HELD_SECONDS, **{n: _pause(n - 1) * _MOST_JITTER for n in range(1, 12)}}
     rest = case(longest, value=of.attempts, else_=LONGEST_PAUSE * _MOST_JITTER)
-    return (of.not_before <= now) | (of.not_before > now + rest + 1.0)
+    return (of.not_before <= _NOW) | (of.not_before > _NOW + rest + 1.0)
+
+
+_NOW = bindparam("now", type_=Double)
+_IS_DUE = _due()
+"""Whether an entry can be worked on ``now``. Made once: it is long, and is asked for several times a second."""

@@ -52,6 +52,10 @@ journal = Table(
     Index("journal_guid", "guid"),
 )
 
+outcome_rows = journal.alias("outcome_rows")
+"""The journal's outcomes, beside its intents. Made once: an alias copies every column of the table, in circles that
+only the garbage collector undoes."""
+
 setup_runs = Table(
     "setup_runs",
     metadata,

@@ -21,7 +21,7 @@ from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import journal_head
 from keytrust.store.run_ids import open_run
-from keytrust.store.tables import journal, runs
+from keytrust.store.tables import journal, outcome_rows, runs
 from keytrust.sync.chain import COMPARE, row_digest, serialise_appends, tail, value_id, verified
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.outcome import Outcome
@@ -202,10 +202,9 @@ class Journal:
 
     def entries(self, run: str | None = None, guid: bytes | None = None) -> list[JournalEntry]:
         """Intended changes with their outcomes, in the order in which they were made, of one run or one account."""
-        outcomes = journal.alias()
         query = (
-            select(journal, outcomes.c.outcome.label("became"), outcomes.c.detail.label("because"))
-            .outerjoin(outcomes, (outcomes.c.intent == journal.c.seq) & (outcomes.c.entry == "outcome"))
+            select(journal, outcome_rows.c.outcome.label("became"), outcome_rows.c.detail.label("because"))
+            .outerjoin(outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome"))
             .where(journal.c.entry == "intent")
             .order_by(journal.c.seq)
         )
