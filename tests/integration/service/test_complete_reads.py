@@ -28,6 +28,7 @@ from keytrust.service.loading import STORED, Loader
 from keytrust.service.reading import Reading, ReadingApart
 from keytrust.service.sides import SIDES
 from keytrust.service.worker import Worker
+from keytrust.store import row_lease
 from keytrust.store.database import open_store
 from keytrust.store.lease import renewing
 from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, cloud_users, pending
@@ -40,7 +41,8 @@ def _other_processes_find_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Engine]:
+def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    monkeypatch.setattr(row_lease, "LIFETIME", 600.0)  # nobody renews it here, and a loaded machine takes its time
     engine = open_store(database_url)
     yield engine
     engine.dispose()
