@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from keytrust.errors import LabError
 from keytrust.lab import basetree, certificates, controller, dns, hosts, machine, processes, removal, status, texts
 from keytrust.lab import tree as inside
 from keytrust.lab.provision import options, write, write_controller_certificate, write_secret
@@ -35,9 +36,22 @@ def bring_up(spec: LabSpec, cache: Path, report: Callable[[str], None]) -> None:
         controller.start(spec)
     if not made:
         dns.enter(spec)
-        controller.await_known(spec, spec.dc(1))
+        _await_replication(spec, report)
         status.save(spec)
     report(f"{spec.dc_host} is up at {spec.address}")
+
+
+def _await_replication(spec: LabSpec, report: Callable[[str], None]) -> None:
+    first = spec.dc(1)
+    try:
+        controller.await_known(spec, first)
+    except LabError:
+        # The first may hold a ticket from before the join set our password, or for an account of ours that a join
+        # before this one made, and use it for hours. When it starts it has none.
+        report(f"{first.dc_host} cannot replicate from {spec.dc_host} yet: starting it again")
+        controller.stop(first)
+        controller.start(first)
+        controller.await_known(spec, first)
 
 
 def _join(spec: LabSpec, report: Callable[[str], None]) -> None:
