@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
-from sqlalchemy import Engine
 
 from keytrust.alerts.dispatcher import alerting
 from keytrust.cli.options import Config, DomainLabel, Verbose, settings
@@ -16,7 +14,7 @@ from keytrust.memory import keep_flat
 from keytrust.service.control import set_paused, try_again
 from keytrust.service.events import log_event
 from keytrust.service.progress import under_systemd
-from keytrust.store.database import open_store
+from keytrust.store.database import opened_store
 
 Named = Annotated[
     str | None, typer.Argument(metavar="DOMAIN", help="DNS name of the domain; needed when there are several.")
@@ -57,23 +55,14 @@ def resume(domain: Named = None, config: Config = None, verbose: Verbose = False
 
 def retry(domain: Named = None, config: Config = None, verbose: Verbose = False) -> None:
     """Let keytrust run try again at once what it has set aside or held back: after the cause has been removed."""
-    with _store() as store:
+    with opened_store(settings().store.url) as store:
         name, count = try_again(store, domain)
     what = f"{counted(count, 'account')} tried again within seconds" if count else "nothing was set aside or held back"
     out.print(f"{safe(name)}: {what}.")
 
 
 def _set(domain: str | None, *, paused: bool) -> None:
-    with _store() as store:
+    with opened_store(settings().store.url) as store:
         name = set_paused(store, domain, paused=paused)
     word = "paused: keytrust run stops writing there within seconds" if paused else "resumed"
     out.print(f"{safe(name)} is {word}.")
-
-
-@contextmanager
-def _store() -> Iterator[Engine]:
-    store = open_store(settings().store.url)
-    try:
-        yield store
-    finally:
-        store.dispose()

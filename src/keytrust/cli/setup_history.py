@@ -10,7 +10,7 @@ import typer
 from keytrust.cli.options import Config, Json, Verbose, settings
 from keytrust.cli.output import out, print_json, safe, table
 from keytrust.deploy.journal import SetupEntry, SetupJournal, SetupRun
-from keytrust.store.database import open_store
+from keytrust.store.database import opened_store
 
 
 def history(
@@ -21,8 +21,7 @@ def history(
     verbose: Verbose = False,
 ) -> None:
     """List the set-up runs, newest first, or one run's changes."""
-    store = open_store(settings().store.url)
-    try:
+    with opened_store(settings().store.url) as store:
         journal = SetupJournal(store)
         if verify:
             rows, digest = journal.verify()
@@ -34,8 +33,6 @@ def history(
             _one(journal.run(run), journal, json=json)
         else:
             _all(journal.runs(), json=json)
-    finally:
-        store.dispose()
 
 
 def _all(runs: list[SetupRun], *, json: bool) -> None:

@@ -37,7 +37,7 @@ from keytrust.deploy.runner import Actor
 from keytrust.deploy.step import World
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
-from keytrust.store.database import open_store
+from keytrust.store.database import open_store, opened_store
 from keytrust.sync.runs import Runs
 
 _PATIENCE = 60.0
@@ -179,13 +179,9 @@ def _trial_of(directory: DirectorySettings, group: str, connector_sid: str) -> T
 
 
 def _proven(configured: Settings, directory: DirectorySettings, name: str, *, json: bool) -> dict[str, Any]:
-    store = open_store(configured.store.url)
-    try:
-        with Domain(directory) as domain:
-            account = domain.find(name)
-            runs = prove(Runs(domain, None, store, configured.policy), domain, account)
-    finally:
-        store.dispose()
+    with opened_store(configured.store.url) as store, Domain(directory) as domain:
+        account = domain.find(name)
+        runs = prove(Runs(domain, None, store, configured.policy), domain, account)
     if not json:
         out.print(
             f"[green]Proven[/] on {safe(account.name)}: a test key was added, read back, deleted and seen to be gone"

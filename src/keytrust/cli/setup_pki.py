@@ -23,7 +23,7 @@ from keytrust.deploy.pki.folder import need_authority, read
 from keytrust.deploy.runner import Actor, local_operator
 from keytrust.deploy.step import Step, World
 from keytrust.pki.revocation import Reason
-from keytrust.store.database import open_store
+from keytrust.store.database import opened_store
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -182,8 +182,7 @@ def list_issued(folder: Folder = _AUTHORITY, json: Json = False, verbose: Verbos
 
 
 def _run(step: Step, journal: str, *, exact: bool, dry_run: bool, yes: bool, json: bool) -> None:
-    store = open_store(journal)
-    try:
+    with opened_store(journal) as store:
         if not json:
             out.print(f"[bold]{safe(step.title)}[/]")
             show_step(step, exact=exact)
@@ -191,8 +190,6 @@ def _run(step: Step, journal: str, *, exact: bool, dry_run: bool, yes: bool, jso
         report = confirm_and_carry_out(step, World(), store, actor, yes=yes, dry_run=dry_run, json=json)
         if json:
             print_json(step_json(step, report))
-    finally:
-        store.dispose()
     raise typer.Exit(ExitCode.CHANGES if dry_run and step.changes else ExitCode.OK)
 
 

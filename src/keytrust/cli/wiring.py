@@ -18,7 +18,7 @@ from keytrust.config import Settings
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError, KeytrustError
-from keytrust.store.database import open_store
+from keytrust.store.database import open_store, opened_store
 from keytrust.sync.estate import Estate
 from keytrust.sync.joint_plan import Member
 from keytrust.sync.runs import Runs
@@ -56,12 +56,8 @@ def open_runs(settings: Settings, *, cloud: bool = True, only: str | None = None
     """
     directory = settings.need_directory(only)
     source = key_source(settings.need_cloud()) if cloud else None
-    store = open_store(settings.store.url)
-    try:
-        with Domain(directory) as domain:
-            yield Runs(domain, source, store, settings.policy), domain
-    finally:
-        store.dispose()
+    with opened_store(settings.store.url) as store, Domain(directory) as domain:
+        yield Runs(domain, source, store, settings.policy), domain
 
 
 @contextmanager

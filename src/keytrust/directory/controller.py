@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from keytrust.credential import Dialect
 from keytrust.directory.account import Entry
 from keytrust.directory.settings import DialectChoice
+from keytrust.directory.times import generalized_time
 from keytrust.errors import DirectoryError
 
 ROOT_DSE = (
@@ -107,3 +109,8 @@ def from_root_dse(server: str, entry: Entry) -> DomainController:
         forest_level=level("forestFunctionality"),
         read_only=PARTIAL_SECRETS in capabilities,
     )
+
+
+def time_of(entry: Entry) -> datetime | None:
+    """What time it is by the clock of whose rootDSE this is, cut off to seconds; None when it does not say."""
+    return generalized_time(next(iter(entry.get("currentTime", ())), b""))

@@ -15,12 +15,11 @@ from datetime import UTC, datetime
 import ldap
 
 from keytrust.directory import faults, srv
-from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse
+from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_dse, time_of
 from keytrust.directory.domain import Domain
 from keytrust.directory.errands import Errands
 from keytrust.directory.forest import AGENT, CROSS_REF, SERVER, Forest, ListedController, Row, describe
 from keytrust.directory.session import Session
-from keytrust.directory.times import generalized_time
 from keytrust.errors import DirectoryError
 
 WORKERS = 100
@@ -150,7 +149,7 @@ def ask(host: str, timeout: float, port: int = 389) -> Condition:
         now = datetime.now(UTC)
         entry = found[0][1] if found else {}
         said = from_root_dse(host, entry)
-        then = generalized_time(next(iter(entry.get("currentTime", ())), b""))
+        then = time_of(entry)
         return Condition(said, None if then is None else (then - now).total_seconds() + _HALF_A_SECOND)
     except ldap.LDAPError as error:
         return Condition(None, fault=f"no answer on port {port}: {faults.words(error)}")

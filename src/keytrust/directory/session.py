@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum, auto
 from types import TracebackType
 from typing import Any
@@ -20,7 +19,6 @@ from keytrust.directory.controller import ROOT_DSE, DomainController, from_root_
 from keytrust.directory.dirsync import OID as DIRSYNC
 from keytrust.directory.dirsync import DirSyncRefusedError, DirSyncRequest, DirSyncResponse
 from keytrust.directory.ranged import is_whole, whole
-from keytrust.directory.times import generalized_time
 from keytrust.errors import DirectoryError
 from keytrust.interrupts import shielded
 
@@ -104,20 +102,17 @@ class Session:
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def controller(self) -> DomainController:
-        """What the server says of itself."""
-        found = list(self.search("", ldap.SCOPE_BASE, "(objectClass=*)", ROOT_DSE, paged=False))
-        return from_root_dse(self.server, found[0][1] if found else {})
-
-    def time(self) -> datetime | None:
-        """What time it is by the domain controller's clock, cut off to seconds; None when it does not say.
+    def root(self, *names: str) -> Entry:
+        """These attributes of the server's rootDSE, as far as it shows them.
 
         Raises:
             DirectoryError: it could not be read.
         """
-        for _, entry in self.search("", ldap.SCOPE_BASE, "(objectClass=*)", ["currentTime"], paged=False):
-            return generalized_time(next(iter(entry.get("currentTime", ())), b""))
-        return None
+        return next((entry for _, entry in self.search("", ldap.SCOPE_BASE, "(objectClass=*)", names, paged=False)), {})
+
+    def controller(self) -> DomainController:
+        """What the server says of itself."""
+        return from_root_dse(self.server, self.root(*ROOT_DSE))
 
     def accounts(self, base: str, filter_text: str) -> Iterator[Account]:
         """Every account below ``base`` that the filter selects, each with all its key credential values."""

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select
 
 from keytrust.service.mirror import chunks
-from keytrust.store.tables import journal, outcome_rows, runs
+from keytrust.store.tables import journal, outcome_rows, runs, with_outcomes
 from keytrust.sync.journal import Outcome
 from keytrust.sync.model import Action
+from keytrust.sync.written import TOOK_EFFECT
 
 
 def removals_since(connection: Connection, domain_sid: str, since: datetime) -> int:
@@ -62,12 +63,11 @@ def removed_last(connection: Connection, value: bytes) -> datetime | None:
     """When a value, given by its id, was removed, if that is the last that the journal has of it and took effect."""
     query = (
         select(journal.c.action, journal.c.at)
-        .outerjoin(outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome"))
+        .select_from(with_outcomes)
         .where(
             journal.c.value_id == value,
             journal.c.entry == "intent",
-            outcome_rows.c.outcome.is_(None)
-            | outcome_rows.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]),
+            TOOK_EFFECT,
         )
         .order_by(journal.c.seq.desc())
         .limit(1)

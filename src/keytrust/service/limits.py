@@ -14,7 +14,7 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-def held_because(connection: Connection, duty: Duty, removals: int, theirs: datetime | None = None) -> str:
+def held_because(connection: Connection, duty: Duty, removals: int, theirs: datetime | None) -> str:
     """Why no removal may be made when so many are to be; empty when all may.
 
     Args:

@@ -11,9 +11,10 @@ from uuid import UUID
 from keytrust.audit.devices import Device
 from keytrust.credential import Dialect
 from keytrust.directory.account import Account
+from keytrust.directory.controller import time_of
 from keytrust.directory.domain import Domain
 from keytrust.directory.replication import Origin
-from keytrust.directory.session import Answer, Session, Verdict
+from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
 from keytrust.service.evidence import device_in, origin_in
 from keytrust.sync.carrying import Place
@@ -75,7 +76,7 @@ class Link:
 
     def time(self) -> datetime | None:
         """What time it is by the domain controller's clock; None when it does not say."""
-        return self.domain.ask(Session.time)
+        return self.domain.ask(lambda session: time_of(session.root("currentTime")))
 
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """See ``Domain``."""

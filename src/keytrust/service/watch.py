@@ -76,10 +76,7 @@ def _by_usn(domain: Domain, session: Session, cursor: bytes) -> Watched:
 
 
 def _usn(session: Session) -> dict[str, str | int]:
-    found = list(
-        session.search("", ldap.SCOPE_BASE, "(objectClass=*)", ("highestCommittedUSN", "dsServiceName"), paged=False)
-    )
-    entry = found[0][1] if found else {}
+    entry = session.root("highestCommittedUSN", "dsServiceName")
     if not entry.get("highestCommittedUSN"):
         raise DirectoryError(f"{session.server} does not tell its highestCommittedUSN, so changes cannot be followed.")
     return {

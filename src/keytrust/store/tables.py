@@ -56,6 +56,11 @@ outcome_rows = journal.alias("outcome_rows")
 """The journal's outcomes, beside its intents. Made once: an alias copies every column of the table, in circles that
 only the garbage collector undoes."""
 
+with_outcomes = journal.outerjoin(
+    outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome")
+)
+"""Each row of the journal, an intent with its outcome if it has one."""
+
 setup_runs = Table(
     "setup_runs",
     metadata,

@@ -21,7 +21,7 @@ from keytrust.errors import StoreError
 from keytrust.store.database import store_faults
 from keytrust.store.mirror_tables import journal_head
 from keytrust.store.run_ids import open_run
-from keytrust.store.tables import journal, outcome_rows, runs
+from keytrust.store.tables import journal, outcome_rows, runs, with_outcomes
 from keytrust.sync.chain import COMPARE, row_digest, serialise_appends, tail, value_id, verified
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.outcome import Outcome
@@ -204,7 +204,7 @@ class Journal:
         """Intended changes with their outcomes, in the order in which they were made, of one run or one account."""
         query = (
             select(journal, outcome_rows.c.outcome.label("became"), outcome_rows.c.detail.label("because"))
-            .outerjoin(outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome"))
+            .select_from(with_outcomes)
             .where(journal.c.entry == "intent")
             .order_by(journal.c.seq)
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
-from keytrust.store.tables import journal, outcome_rows
+from keytrust.store.tables import journal, outcome_rows, with_outcomes
 from keytrust.sync.chain import value_id
 from keytrust.sync.model import Action
 from keytrust.sync.outcome import Outcome
@@ -14,20 +14,18 @@ from keytrust.sync.outcome import Outcome
 _AT_ONCE = 500
 """Accounts in one query; SQLite takes no more than 999 parameters everywhere."""
 
-_WITH_OUTCOMES = journal.outerjoin(
-    outcome_rows, (outcome_rows.c.intent == journal.c.seq) & (outcome_rows.c.entry == "outcome")
+TOOK_EFFECT = outcome_rows.c.outcome.is_(None) | outcome_rows.c.outcome.in_(
+    [Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]
 )
-_MADE = (journal.c.action == Action.ADD.value) & (
-    outcome_rows.c.outcome.is_(None) | outcome_rows.c.outcome.in_([Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value])
-)
-"""Additions that took effect, or may have."""
+"""Of ``with_outcomes``: changes that took effect, or may have."""
+_MADE = (journal.c.action == Action.ADD.value) & TOOK_EFFECT
 
 
 def run_that_wrote(connection: Connection, guid: bytes, value: bytes) -> str | None:
     """The latest run that wrote this value to this account."""
     query = (
         select(journal.c.run)
-        .select_from(_WITH_OUTCOMES)
+        .select_from(with_outcomes)
         .where(journal.c.value_id == value_id(guid, value), _MADE)
         .order_by(journal.c.seq.desc())
         .limit(1)
@@ -42,7 +40,7 @@ def values_written(connection: Connection, guids: Sequence[bytes]) -> dict[tuple
     for start in range(0, len(guids), _AT_ONCE):
         query = (
             select(journal.c.guid, journal.c.key_id, journal.c.value)
-            .select_from(_WITH_OUTCOMES)
+            .select_from(with_outcomes)
             .where(journal.c.guid.in_(guids[start : start + _AT_ONCE]), _MADE)
             .order_by(journal.c.seq)
         )

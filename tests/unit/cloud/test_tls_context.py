@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+from tests.support.tls import make_tls
 
 from keytrust.cloud.transport import tls_context
 from keytrust.errors import ConfigError
@@ -28,36 +23,21 @@ def test_certificates_and_names_are_verified_even_when_the_default_context_was_r
 
 
 def test_it_is_made_anew_only_when_the_file_of_authorities_is_another(tmp_path: Path) -> None:
-    first, second = authority("First"), authority("Second")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    first, second = (make_tls(folder).ca for folder in (tmp_path / "first", tmp_path / "second"))
     file = tmp_path / "ca.pem"
-    file.write_bytes(first)
+    file.write_bytes(first.read_bytes())
     context = tls_context(file)
     assert tls_context(file) is context
-    file.write_bytes(second)
+    expected = ssl.PEM_cert_to_DER_cert(second.read_text())
+    second.replace(file)
     renewed = tls_context(file)
     assert renewed is not context
-    assert [dict(name[0] for name in ca["subject"]) for ca in renewed.get_ca_certs()] == [{"commonName": "Second"}]
+    assert renewed.get_ca_certs(binary_form=True) == [expected]
     file.write_bytes(b"no certificate")
     with pytest.raises(ConfigError, match=r"ca\.pem cannot be used"):
         tls_context(file)
     file.unlink()
     with pytest.raises(ConfigError, match=r"ca\.pem cannot be used"):
         tls_context(file)
-
-
-def authority(name: str) -> bytes:
-    key = generate_private_key(SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now)
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    return made.public_bytes(Encoding.PEM)
