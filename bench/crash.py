@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from sqlalchemy import func, select
 from tests.support.postgres import postgres_server
 from tests.support.running import RunningService
@@ -57,12 +57,19 @@ class Wrongs:
 
 @dataclass
 class Traffic:
-    """Keys that come and go while the service is killed again and again; remembers what is registered."""
+    """Keys that come and go while the service is killed again and again; remembers what is registered.
+
+    Attributes:
+        users: Whose keys come and go.
+        most: How many keys a user has at most: with them the whole does not grow, however long it goes on.
+        registered: KeyIDs by account; those of others than ``users`` stay as they are.
+    """
 
     service: RunningService
     users: list[LabUser]
     seconds_between: float = 0.15
-    registered: dict[str, list[RSAPrivateKey]] = field(default_factory=dict)
+    most: float = inf
+    registered: dict[str, list[bytes]] = field(default_factory=dict)
     revoked: int = 0
     cleared: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -100,11 +107,21 @@ class Traffic:
 
     def _something_happens(self) -> None:
         user = random.choice(self.users)
-        if random.random() < 0.4 and self._may_be_revoked(user):
+        full = len(self.registered.get(user.sam, [])) >= self.most
+        if (full or random.random() < 0.4) and self._may_be_revoked(user):
             self.revoked += len(self.registered.pop(user.sam))
             self.service.revoke(user)
-        else:
-            self.registered.setdefault(user.sam, []).append(self.service.register(user))
+        elif not full:
+            self.register(user)
+
+    def register(self, user: LabUser) -> None:
+        """A new device of the user registers a key."""
+        key = self.service.register(user)
+        self.registered.setdefault(user.sam, []).append(self.service.key_id(key))
+
+    def count(self) -> int:
+        """How many keys are registered."""
+        return sum(map(len, self.registered.values()))
 
     def _may_be_revoked(self, user: LabUser) -> bool:
         """Whether the user has keys, and so few that no limit is reached: what is held back would look like a fault.
@@ -112,7 +129,7 @@ class Traffic:
         The highest limit there is, all keys within a day, is one of as many as are there when it is judged.
         """
         keys = len(self.registered.get(user.sam, []))
-        left = sum(map(len, self.registered.values())) - keys
+        left = self.count() - keys
         return keys > 0 and self.revoked + keys < left / 2
 
 
@@ -202,12 +219,13 @@ def _at_a_random_moment(service: RunningService) -> None:
     if kind < 0.25:
         time.sleep(random.uniform(0.0, 3.0))
         return
-    before = _journaled(service)
-    service.eventually(lambda: _journaled(service) > before, "a change")
+    before = journaled(service)
+    service.eventually(lambda: journaled(service) > before, "a change")
     time.sleep(random.uniform(0.0, 0.6))
 
 
-def _journaled(service: RunningService) -> int:
+def journaled(service: RunningService) -> int:
+    """How many changes its journal has."""
     engine = open_store(service.store)
     with engine.connect() as connection:
         rows: int = connection.execute(select(func.max(journal_table.c.seq))).scalar() or 0
@@ -262,7 +280,7 @@ def compare(service: RunningService, users: list[LabUser], traffic: Traffic, pla
         accounts = {account.name: account for account in domain.accounts()}
     for user in users:
         account = accounts[user.sam]
-        wanted = {traffic.service.key_id(key) for key in traffic.registered.get(user.sam, [])}
+        wanted = set(traffic.registered.get(user.sam, []))
         foreign = planted.get(user.sam)
         wrongs.foreign_touched += foreign is not None and foreign not in account.values
         ours = [value for value in account.values if value != foreign]

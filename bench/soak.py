@@ -3,6 +3,9 @@
 The domain controller is frozen and thawed, values are deleted, the registry is silent, busy or breaks off its answers
 for a while; in the first half of the time the service is killed and told to stop too. In the second half it lives on,
 and its memory is sampled.
+
+A few users are busy: they register keys and lose them, and never have many. Most have two that rest: so the directory
+does not grow meanwhile, and the removals of a whole hour stay below a day's limit.
 """
 
 from __future__ import annotations
@@ -16,26 +19,40 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
+from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from tests.support.running import RunningService
 from tests.support.unruly import Reply, Unruly, unruly
 
-from bench.crash import NO_LIMITS, Traffic, settled
+from bench.crash import NO_LIMITS, Traffic, journaled, settled
+from bench.population import key_material
 from bench.result import BenchResult
 from bench.site import bench_lab
 from keytrust import interrupts
 from keytrust.lab import Lab, LabUser
+from keytrust.registry import Database, register_device
+from keytrust.registry.audit import Origin
+from keytrust.registry.keys import register_key
+from keytrust.registry.users import find_user
+from keytrust.service.mirror import chunks
 from keytrust.store.database import open_store
 from keytrust.store.mirror_tables import pending
+from keytrust.sync.keycheck import key_faults
 
 GROWTH_MEGABYTES = 20.0
-USERS = 50
+USERS, MOST = 50, 4
+"""Users who are busy, and how many keys each of them has at most."""
+RESTING = 4_000
+"""Users whose two keys rest."""
 
 
 def main() -> None:
@@ -54,10 +71,13 @@ def main() -> None:
     sys.exit(any(result.met is False for result in results))
 
 
-def soak(lab: Lab, folder: Path, seconds: float, *, freeze: bool = True) -> list[BenchResult]:
-    """Soak for so many seconds; ``freeze`` allows to freeze the domain controller."""
-    users = [LabUser(f"s{secrets.token_hex(4)}") for _ in range(USERS)]
-    lab.add_users(users)
+def soak(lab: Lab, folder: Path, seconds: float, *, resting: int = RESTING) -> list[BenchResult]:
+    """Soak for so many seconds, beside so many users whose keys rest."""
+    busy = [LabUser(f"s{secrets.token_hex(4)}") for _ in range(USERS)]
+    idle = [LabUser(f"r{secrets.token_hex(4)}") for _ in range(resting)]
+    users = busy + idle
+    for some in chunks(users):
+        lab.add_users(some)
     try:
         with RunningService.beside_a_registry(lab, folder) as service, unruly(service.url) as cloud:
             service.extra = {
@@ -67,27 +87,30 @@ def soak(lab: Lab, folder: Path, seconds: float, *, freeze: bool = True) -> list
                 "service": {"reconcile_hours": 0.02, "vanish_limit": 100},
             }
             service.enrol(*users)
-            planted = {user.sam: service.plant(user).encode() for user in users[:3]}
+            planted = {user.sam: service.plant(user).encode() for user in busy[:3]}
+            traffic = Traffic(service, busy[3:], seconds_between=0.6, most=MOST, registered=_resting(service, idle))
             service.start()
-            traffic = Traffic(service, users[3:], seconds_between=0.5)
+            _await_keys(service, traffic.count())
             began = time.monotonic()
-            memory: list[float] = []
+            samples: list[_Sample] = []
             faults = 0
             with traffic.flowing():
                 while time.monotonic() < began + seconds:
                     time.sleep(random.uniform(2.0, 8.0))
                     lives = time.monotonic() > began + seconds / 2
-                    faults += _fault(service, lab, traffic, cloud, freeze=freeze, lives=lives)
+                    faults += _fault(service, lab, traffic, cloud, lives=lives)
                     if lives:
-                        memory.append(_memory(service))
+                        samples.append(_Sample(_memory(service), traffic.count()))
             wrongs, writes = settled(service, users, traffic, planted)
             stuck = _stuck(service)
     finally:
-        lab.delete_users(users)
+        for some in chunks(users):
+            lab.delete_users(some)
     if wrongs.total():
         print(wrongs, file=sys.stderr)
-    settling = len(memory) // 5  # what a process needs in the beginning is no growth
-    early = memory[settling : 2 * settling + 1]
+    settling = len(samples) // 5  # what a process needs in the beginning is no growth
+    early, late = samples[settling : 2 * settling + 1], samples[-settling - 1 :]
+    grown = median(each.megabytes for each in late) - median(each.megabytes for each in early)
     return [
         BenchResult("soak.minutes", seconds / 60, "min"),
         BenchResult("soak.faults", faults, "faults"),
@@ -95,17 +118,69 @@ def soak(lab: Lab, folder: Path, seconds: float, *, freeze: bool = True) -> list
         BenchResult.at_most("soak.wrongs", wrongs.total(), "wrongs", 0),
         BenchResult("soak.rightly_again", wrongs.rightly_again, "keys"),
         BenchResult.at_most("soak.stuck", stuck, "accounts", 0),
-        BenchResult("soak.memory", median(early), "MB"),
-        BenchResult.at_most("soak.growth", median(memory[-len(early) :]) - median(early), "MB", GROWTH_MEGABYTES),
+        BenchResult("soak.keys", median(each.keys for each in early), "keys"),
+        BenchResult("soak.keys_later", median(each.keys for each in late), "keys"),
+        BenchResult("soak.memory", median(each.megabytes for each in early), "MB"),
+        BenchResult.at_most("soak.growth", grown, "MB", GROWTH_MEGABYTES),
     ]
 
 
-def _fault(service: RunningService, lab: Lab, traffic: Traffic, cloud: Unruly, *, freeze: bool, lives: bool) -> int:
-    kinds: list[Callable[[], str] | None] = [None, lambda: _cleared(traffic), lambda: _misbehaving(cloud)]
+class _Sample(NamedTuple):
+    megabytes: float
+    keys: int
+
+
+def _strong_material() -> bytes:
+    """A key that nothing is found wrong with, about one in twelve, and that nobody has."""
+    while key_faults(material := key_material(random.getrandbits(64))):
+        pass
+    return material
+
+
+def _resting(service: RunningService, users: list[LabUser]) -> dict[str, list[bytes]]:
+    """Register keys for all of them, past HTTP; returns their KeyIDs."""
+    devices = [uuid4() for _ in range(2)]
+    key_ids: dict[str, list[bytes]] = {}
+    with closing(Database.open(service.registry.database_url)) as database:
+        for device in devices:
+            register_device(database, device)
+
+        def register(some: Sequence[LabUser]) -> Callable[[Connection], None]:
+            def do(connection: Connection) -> None:
+                for user in some:
+                    row = find_user(connection, upn=service.upn(user))
+                    assert row is not None
+                    materials = [_strong_material() for _ in devices]
+                    for device, material in zip(devices, materials, strict=True):
+                        origin = Origin("bench", time.time_ns() // 1000)
+                        register_key(
+                            connection, user_id=row.id, device_id=str(device), material=material, origin=origin
+                        )
+                    key_ids[user.sam] = [sha256(material).digest() for material in materials]
+
+            return do
+
+        for some in chunks(users):
+            database.transact(register(some))
+    return key_ids
+
+
+def _await_keys(service: RunningService, count: int) -> None:
+    deadline = time.monotonic() + 60 + count / 20
+    while (done := journaled(service)) < count:
+        assert time.monotonic() < deadline, f"{done} of {count} keys were written: {service.log.read_text()[-3000:]}"
+        time.sleep(1)
+
+
+def _fault(service: RunningService, lab: Lab, traffic: Traffic, cloud: Unruly, *, lives: bool) -> int:
+    kinds: list[Callable[[], str] | None] = [
+        None,
+        lambda: _cleared(traffic),
+        lambda: _misbehaving(cloud),
+        lambda: _frozen(lab),
+    ]
     if not lives:
         kinds += [lambda: _killed(service), lambda: _told_to_stop(service)]
-    if freeze:
-        kinds.append(lambda: _frozen(lab))
     kind = random.choice(kinds)
     if kind is None:
         return 0

@@ -74,7 +74,7 @@ def _one(first: RunningService, second: RunningService, traffic: Traffic, user: 
     before = len(first.account(user).values)
     began = time.monotonic()
     writer.process.send_signal(signal.SIGKILL if killed else signal.SIGSTOP)
-    traffic.registered.setdefault(user.sam, []).append(first.register(user))
+    traffic.register(user)
     try:
         first.eventually(lambda: len(first.account(user).values) > before, "a takeover")
     except AssertionError:

@@ -58,8 +58,6 @@ def merging_connection(duty: Duty) -> Iterator[Connection]:
     """A connection for merging alone: it is not used again, so that its settings are nobody else's."""
     with store_faults(duty.store), duty.store.connect() as connection:
         connection.detach()
-        # Staged tables are others in each read: statements about them must not fill the cache that is for all times.
-        connection.execution_options(compiled_cache={})
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.dbapi_connection
             for setting in _SETTINGS:

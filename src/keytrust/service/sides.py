@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Table
@@ -18,6 +17,9 @@ from keytrust.store.mirror_tables import account_values, accounts, cloud_keys, c
 
 BATCH = 2_000
 """Objects in one batch: enough that handing it on costs nothing, few enough to be held."""
+MOST_CHILDREN = 10_000
+"""What belongs to them ends a batch too: an account may hold a thousand values, and whoever may write to many accounts
+must not decide on our memory."""
 
 Tuples = list[tuple[Any, ...]]
 Known = Callable[[bytes], bool]
@@ -69,23 +71,25 @@ def batches(
     side: str, objects: Iterable[Any], mirror: int, stamp: int, known: Known, *, with_changed: bool
 ) -> Iterator[Batch]:
     """All objects of a side in batches; those whose row's digest is ``known`` are mirrored as they are."""
-    convert, source, number = _CONVERT[side], iter(objects), 0
-    while some := list(islice(source, BATCH)):
+    convert, numbered = _CONVERT[side], enumerate(objects, 1)
+    while True:
         names = array("q")
         rows: Tuples = []
         children: Tuples = []
         changed: list[Any] = []
-        for each in some:
-            number += 1
+        for number, each in numbered:
             name, row, belonging = convert(mirror, stamp, each, known)
             names.append(hash64(name))
-            if row is None:
-                continue
-            rows.append((*row.values(), number))
-            children += [(*child.values(), number) for child in belonging]
-            if with_changed:
-                changed.append(each)
-        yield Batch(len(some), names.tobytes(), rows, children, changed)
+            if row is not None:
+                rows.append((*row.values(), number))
+                children += [(*child.values(), number) for child in belonging]
+                if with_changed:
+                    changed.append(each)
+            if len(names) == BATCH or len(children) >= MOST_CHILDREN:
+                break
+        if not names:
+            return
+        yield Batch(len(names), names.tobytes(), rows, children, changed)
 
 
 Converted = tuple[bytes, Row | None, list[Row]]

@@ -18,7 +18,7 @@ from sqlalchemy import Boolean, Column, Connection, Engine, Integer, MetaData, T
 
 from keytrust.errors import StoreError
 from keytrust.service.mirror import chunks
-from keytrust.service.sides import Side, Tuples
+from keytrust.service.sides import SIDES, Side, Tuples
 
 _SORT_KIB = 4096
 """Sorted at once: as much as the processor's cache holds."""
@@ -117,26 +117,15 @@ class Staged:
         children: What belongs to them, numbered likewise.
     """
 
-    def __init__(self, side: Side, rows: Table, children: Table) -> None:
+    def __init__(self, side: Side) -> None:
         self.side = side
-        self.rows = rows
-        self.children = children
+        self.rows = _STAGED[side.table.name]
+        self.children = _STAGED[side.children.name]
 
     @classmethod
     def opened(cls, connection: Connection, side: Side, path: Path) -> Staged:
         """The file as tables; the connection is not in a transaction, and is not used for anything else later."""
-        metadata = MetaData()
-        rows, children = (
-            Table(
-                staged_name(table),
-                metadata,
-                Column("n", Integer, primary_key=True, autoincrement=False),
-                *(Column(column.name, column.type) for column in table.columns),
-                Column("seq", Integer),
-                prefixes=["TEMPORARY"],
-            )
-            for table in (side.table, side.children)
-        )
+        staged = cls(side)
         if connection.dialect.name == "sqlite":
             driver: Any = connection.connection.dbapi_connection
             schema = staged_name(side.table)
@@ -145,9 +134,9 @@ class Staged:
             driver.execute(f"PRAGMA {schema}.journal_mode = OFF")
             driver.execute(f"PRAGMA {schema}.synchronous = OFF")
         else:
-            for table in (rows, children):
+            for table in (staged.rows, staged.children):
                 _copy(connection, path, table)
-        return cls(side, rows, children)
+        return staged
 
     def keep_the_latest(self, connection: Connection) -> None:
         """Of an object that the read brought more than once keep the last state only."""
@@ -175,6 +164,21 @@ class Staged:
 def staged_name(table: Table) -> str:
     """What the staged counterpart of a table of the mirror is called."""
     return f"staged_{table.name}"
+
+
+def _staged(table: Table) -> Table:
+    return Table(
+        staged_name(table),
+        MetaData(),
+        Column("n", Integer, primary_key=True, autoincrement=False),
+        *(Column(column.name, column.type) for column in table.columns),
+        Column("seq", Integer),
+        prefixes=["TEMPORARY"],
+    )
+
+
+_STAGED = {table.name: _staged(table) for side in SIDES.values() for table in (side.table, side.children)}
+"""The same in every read, so that statements about them are made once."""
 
 
 def _columns(table: Table) -> str:

@@ -189,7 +189,7 @@ def test_reads_one_after_another_leave_the_mirror_and_find_the_accounts_as_descr
     policy = Policy(adopt=adopt)
     ours = {value_id(guid(name), value(name, number)) for name, number in written}
     sizes = patch.multiple(merging, FILLED_AT_ONCE=2, EXCHANGED_AT_ONCE=2, _TURN_SECONDS=0.0)
-    with fresh_duty(policy) as made, sizes, patch.object(sides, "BATCH", 2):
+    with fresh_duty(policy) as made, sizes, patch.multiple(sides, BATCH=2, MOST_CHILDREN=3):
         if neighbour:  # another domain's rows are in the same tables, and stay as they are
             other, _ = duty(made.store, MemorySource(), domain_sid=f"{made.domain_sid}-2")
             with writing(made.store) as connection:
