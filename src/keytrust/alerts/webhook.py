@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from keytrust.alerts.alert import Alert
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 from keytrust.errors import ConfigError
 
 SIGNATURE = "Keytrust-Signature"

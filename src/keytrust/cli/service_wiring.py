@@ -60,6 +60,7 @@ def open_service(settings: Settings, *, only: str | None = None) -> Iterator[Ser
     store = open_store(settings.store.url, _tell_migrated)
     with ExitStack() as stack:
         stack.callback(store.dispose)
+        stack.enter_context(source.connected())
         service = Service(
             Plant(
                 domains=settings.need_directories(only),

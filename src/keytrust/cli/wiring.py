@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from keytrust.cloud.credentials import application_tokens
 from keytrust.cloud.file import FileSource
 from keytrust.cloud.graph import GraphSource
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.retry import RetryPolicy
 from keytrust.cloud.settings import CloudKind, CloudSettings
 from keytrust.cloud.source import KeySource
 from keytrust.cloud.tokens import TokenFile
-from keytrust.cloud.transport import Limits
 from keytrust.config import Settings
 from keytrust.directory.domain import Domain
 from keytrust.directory.settings import DirectorySettings

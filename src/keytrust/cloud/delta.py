@@ -9,10 +9,11 @@ import httpx
 
 from keytrust.cloud import diagnosis
 from keytrust.cloud.diagnosis import RefusedError
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.origin import next_page
 from keytrust.cloud.pages import decode, page_items
 from keytrust.cloud.source import CloudUser
-from keytrust.cloud.transport import Limits, Transport
+from keytrust.cloud.transport import Transport
 from keytrust.cloud.user_json import user_id
 
 _LOST_STATES = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})

@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
 from keytrust.cloud.batch import AT_ONCE, BATCH_SIZE
+from keytrust.cloud.connections import Connections
 from keytrust.cloud.creation_times import CreationTimes, lacks_time
 from keytrust.cloud.delta import Changes, Round, follow
 from keytrust.cloud.diagnosis import RefusedError, unusable
 from keytrust.cloud.key_audits import KeyAudits
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.lookup import find
 from keytrust.cloud.one_user import UserName
 from keytrust.cloud.origin import root_url, shown
@@ -27,7 +30,7 @@ from keytrust.cloud.source import CloudUser, Progress, Unknown
 from keytrust.cloud.spool import Spool
 from keytrust.cloud.subscriptions import GraphSubscriptions
 from keytrust.cloud.tokens import TokenProvider
-from keytrust.cloud.transport import Limits, Transport
+from keytrust.cloud.transport import Transport
 from keytrust.cloud.user_json import NO_KEYS_PROPERTY, parse_user
 
 SELECT = (
@@ -82,9 +85,9 @@ class GraphSource:
     ) -> None:
         self._root = root_url(root)
         self._tokens = tokens
-        self._ca_file = ca_file
         self._retry = retry or RetryPolicy()
         self._limits = limits or Limits()
+        self._connections = Connections(self._root, ca_file=ca_file, limits=self._limits)
         self._creation_times = creation_times
         self._no_times_until = 0.0
 
@@ -95,6 +98,10 @@ class GraphSource:
     def name(self) -> str:
         """See ``KeySource``."""
         return shown(self._root).rstrip("/")
+
+    def connected(self) -> AbstractContextManager[None]:
+        """Keep connections from one read to the next until the end of the block: for one who asks all the time."""
+        return self._connections.kept()
 
     def read(self, progress: Progress | None = None) -> Iterator[CloudUser]:
         """See ``KeySource``. ``progress`` counts users as they arrive; the first user comes out after the last page.
@@ -257,7 +264,7 @@ class GraphSource:
 
     def _transport(self, *, hurried: bool = False) -> Transport:
         retry = replace(self._retry, attempts=2, total=10.0) if hurried else self._retry
-        return Transport(self._root, self._tokens, ca_file=self._ca_file, retry=retry, limits=self._limits)
+        return Transport(self._connections, self._tokens, retry=retry, limits=self._limits)
 
     def _single_users(self, transport: Transport) -> SingleUsers:
         return SingleUsers(transport, self._url(""), ",".join(SELECT))

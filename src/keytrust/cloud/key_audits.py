@@ -16,8 +16,9 @@ import httpx
 
 from keytrust.cloud import fields
 from keytrust.cloud.diagnosis import RefusedError
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.pages import decode, page_items, walk
-from keytrust.cloud.transport import Limits, Transport
+from keytrust.cloud.transport import Transport
 from keytrust.errors import CloudError
 
 ADDED = "Add Windows Hello for Business credential"

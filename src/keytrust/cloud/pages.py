@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import httpx
 
 from keytrust.cloud import diagnosis, strict_json
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.origin import next_page
-from keytrust.cloud.transport import Limits, Transport
+from keytrust.cloud.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,104 +2,39 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Container
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 from keytrust.cloud import diagnosis
-from keytrust.cloud.budget import UNITS, Budget
-from keytrust.cloud.origin import is_loopback
+from keytrust.cloud.budget import Budget
+from keytrust.cloud.connections import Connections
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.retry import TRANSIENT, Patience, RetryPolicy
 from keytrust.cloud.tokens import TokenProvider
-from keytrust.errors import CloudError, ConfigError
+from keytrust.errors import CloudError
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds on what a server may make us hold, fetch and wait for.
-
-    Attributes:
-        page_bytes: One answer, decompressed.
-        page_seconds: The time for one answer to arrive, however slowly it drips.
-        silence: The time without a byte after which a connection counts as dead.
-        pages: The number of pages of one read.
-        idle_pages: Pages in a row that bring no new user (empty and replayed pages are legal, endless ones are not).
-        total_bytes: All pages of one read, which are kept in a temporary file.
-        units: Resource units that may be used in 10 seconds.
-    """
-
-    page_bytes: int = 64 * 2**20
-    page_seconds: float = 300.0
-    silence: float = 30.0
-    pages: int = 100_000
-    idle_pages: int = 100
-    total_bytes: int = 32 * 2**30
-    units: float = UNITS
-
-
-def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """A verifying TLS context: the system's authorities, or only those of ``ca_file``.
-
-    Raises:
-        ConfigError: the file cannot be read or holds no certificate.
-    """
-    try:
-        if ca_file is None:
-            paths = ssl.get_default_verify_paths()
-            return _context(None, tuple(_state(path) for path in (paths.cafile, paths.capath) if path))
-        return _context(str(ca_file), (_state(str(ca_file)),))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"the CA file {ca_file} cannot be used: {error.strerror or error}",
-            not_done="no connection was made",
-            remedy="give a readable file of PEM certificates",
-        ) from error
-
-
-@lru_cache(maxsize=8)
-def _context(ca_file: str | None, _states: tuple[object, ...]) -> ssl.SSLContext:
-    """Made once while the files of authorities stay as they are: reading them for every poll costs more than the poll.
-
-    By hand, since ssl.create_default_context is replaced, by some libraries for the whole process, with one that
-    verifies nothing. A context for clients verifies certificate and name from the start.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is None:
-        context.load_default_certs()
-    else:
-        context.load_verify_locations(ca_file)
-    return context
-
-
-def _state(path: str) -> tuple[int, int, int]:
-    """What changes when a file is written or replaced, or an entry of a folder is."""
-    found = Path(path).stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+_CLOSED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+"""How a request ends whose kept connection the service has given up in the same moment. That is nobody's fault."""
 
 
 class Transport:
     """The HTTP side of one read. Use as a context manager; requests may be made from many threads.
 
     Args:
-        root: The service root, as ``root_url`` accepts it.
+        connections: To the service.
         tokens: Where access tokens come from.
-        ca_file: The only certificate authorities to trust; None for the system's.
         retry: When to ask again.
         limits: Bounds on answers.
     """
 
-    def __init__(
-        self, root: httpx.URL, tokens: TokenProvider, *, ca_file: Path | None, retry: RetryPolicy, limits: Limits
-    ) -> None:
+    def __init__(self, connections: Connections, tokens: TokenProvider, *, retry: RetryPolicy, limits: Limits) -> None:
+        self._connections = connections
         self._tokens = tokens
         self._limits = limits
         self._patience = Patience(retry)
@@ -107,21 +42,16 @@ class Transport:
         self._renewing = threading.Lock()
         self._answered = False
         self._pressure: str | None = None
-        self._client = httpx.Client(
-            verify=tls_context(ca_file if root.scheme == "https" else None),
-            timeout=httpx.Timeout(min(limits.silence, limits.page_seconds), connect=min(15.0, limits.silence)),
-            follow_redirects=False,
-            trust_env=not is_loopback(root.host),  # a proxy must not come between us and this very host
-            headers={"Accept": "application/json", "User-Agent": "keytrust"},
-        )
+        self._open = ExitStack()
 
     def __enter__(self) -> Self:
+        self._client = self._open.enter_context(self._connections.client())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        self._open.close()
 
     def get(self, url: httpx.URL) -> bytes:
         """The body of a 200.
@@ -163,6 +93,7 @@ class Transport:
     ) -> bytes:
         token = self._tokens.token()
         renewed = False
+        may_be_stale = self._connections.keeping
         attempt = 0
         while True:
             attempt += 1
@@ -171,6 +102,10 @@ class Transport:
                 self._budget.take(units)
                 response, body = self._fetch(method, url, content, token)
             except httpx.HTTPError as error:
+                if may_be_stale and isinstance(error, _CLOSED):
+                    may_be_stale = False
+                    attempt -= 1
+                    continue
                 # Before anything was answered, a refused connection is a wrong address rather than a restart.
                 hopeless = diagnosis.is_permanent(error) or (diagnosis.is_refusal(error) and not self._answered)
                 if hopeless or not self._patience.wait(attempt):

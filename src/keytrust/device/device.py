@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keytrust.cloud import diagnosis, fields, strict_json
 from keytrust.cloud.origin import origin, root_url
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 from keytrust.credential import rsa1_from_key
 from keytrust.errors import CloudError
 

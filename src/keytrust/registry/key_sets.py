@@ -11,7 +11,7 @@ import httpx
 import jwt
 
 from keytrust.cloud import strict_json
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 from keytrust.errors import KeytrustError
 from keytrust.registry.settings import TrustedIssuer, is_protected
 

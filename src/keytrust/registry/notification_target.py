@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from keytrust.cloud.origin import is_loopback
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 
 _MAX_URL = 2048
 _MAX_ANSWER = 8192

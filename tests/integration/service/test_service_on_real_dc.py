@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from tests.support.running import RunningService
@@ -48,3 +51,25 @@ def test_it_stops_at_once_when_told_to_and_begins_where_it_left_off(
     key = service.register(user)
     service.start()
     service.await_sign_in(user, key)
+
+
+def test_it_asks_the_cloud_again_and_again_on_one_connection(service: RunningService) -> None:
+    port = int(service.url.rpartition(":")[2])
+    service.eventually(lambda: len(_connections(service.process.pid, port)) == 1, "a connection")
+    before = _connections(service.process.pid, port)
+    time.sleep(5)  # two polls, at the default pace
+    assert _connections(service.process.pid, port) == before
+
+
+def _connections(process: int, port: int) -> set[str]:
+    """The process's own ends of its established connections to this port."""
+    sockets = set()
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            sockets.add(str(file.readlink()))
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {
+        mine
+        for _, mine, theirs, state, in_node in [(*line[:4], line[9]) for line in lines]
+        if state == "01" and theirs.endswith(f":{port:04X}") and f"socket:[{in_node}]" in sockets
+    }

@@ -21,7 +21,7 @@ class Answer:
     """One HTTP answer. ``cut`` sends only so many bytes of the promised body and hangs up; -1 hangs up at once.
 
     ``silence``: after so many bytes of the body nothing more comes for as long as the client waits. ``drip``: the body
-    comes a byte at a time, with so many seconds in between.
+    comes a byte at a time, with so many seconds in between. ``close``: the connection is closed after the answer.
     """
 
     body: bytes = b"{}"
@@ -30,15 +30,18 @@ class Answer:
     cut: int | None = None
     silence: int | None = None
     drip: float | None = None
+    close: bool = False
 
 
 @dataclass
 class Request:
-    """What the server saw."""
+    """What the server saw; ``port`` is the client's, another one for each connection."""
 
     path: str
     authorization: str | None
     body: bytes = b""
+    cookie: str | None = None
+    port: int = 0
 
 
 Script = Callable[[Request, int], Answer]
@@ -91,7 +94,13 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            request = Request(self.path, self.headers.get("Authorization"), self.rfile.read(length))
+            request = Request(
+                self.path,
+                self.headers.get("Authorization"),
+                self.rfile.read(length),
+                self.headers.get("Cookie"),
+                self.client_address[1],
+            )
             with lock:
                 number = len(seen)
                 seen.append(request)
@@ -116,7 +125,7 @@ def scripted(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tupl
                 waiting.wait(answer.drip)
             if answer.drip is None:
                 self.wfile.write(answer.body if answer.cut is None else answer.body[: answer.cut])
-            self.close_connection = self.close_connection or answer.cut is not None
+            self.close_connection = self.close_connection or answer.close or answer.cut is not None
 
         def do_POST(self) -> None:
             self.do_GET()

@@ -14,7 +14,7 @@ from scripted_graph import Answer, FixedToken, Request, page, patient, scripted,
 from keytrust.cloud import CloudUser, Reported, Unknown
 from keytrust.cloud.delta import Changes
 from keytrust.cloud.graph import GraphSource
-from keytrust.cloud.transport import Limits
+from keytrust.cloud.limits import Limits
 from keytrust.errors import CloudError
 
 LIMITS = Limits(page_bytes=200_000, pages=50, idle_pages=5, total_bytes=2_000_000)

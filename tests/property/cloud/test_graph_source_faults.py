@@ -19,8 +19,8 @@ from scripted_graph import Answer, FixedToken, Request, Script, page, patient, s
 
 from keytrust.cloud import CloudUser, Reported, Unknown
 from keytrust.cloud.graph import GraphSource
+from keytrust.cloud.limits import Limits
 from keytrust.cloud.retry import RetryPolicy
-from keytrust.cloud.transport import Limits
 from keytrust.errors import CloudError
 
 FIRST, SECOND = [user(1, b"one"), user(2, b"two")], [user(3, b"three")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.support.tls import make_tls
 
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 from keytrust.errors import ConfigError
 
 

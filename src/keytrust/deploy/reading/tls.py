@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cryptography import x509
 
-from keytrust.cloud.transport import tls_context
+from keytrust.cloud.tls import tls_context
 from keytrust.deploy.checks.facts import Trust, Unread
 from keytrust.directory.diagnose import START_TLS
 from keytrust.errors import ConfigError
