@@ -56,9 +56,12 @@ def resume(domain: Named = None, config: Config = None, verbose: Verbose = False
 def retry(domain: Named = None, config: Config = None, verbose: Verbose = False) -> None:
     """Let keytrust run try again at once what it has set aside or held back: after the cause has been removed."""
     with opened_store(settings().store.url) as store:
-        name, count = try_again(store, domain)
+        found = try_again(store, domain)
+    count = found.resting + found.vanishing
     what = f"{counted(count, 'account')} tried again within seconds" if count else "nothing was set aside or held back"
-    out.print(f"{safe(name)}: {what}.")
+    if found.vanishing:
+        what += f", {found.vanishing} of them with keys that did not last"
+    out.print(f"{safe(found.domain)}: {what}.")
 
 
 def _set(domain: str | None, *, paused: bool) -> None:

@@ -38,7 +38,10 @@ def service_links(store: Engine, domain_sid: str, guid: bytes) -> tuple[Link, ..
             )
         ).scalar()
     if vanishing:
-        remedy = "Update domain controllers that delete keys at sign-in, or find who deletes it (docs/service.md)."
+        remedy = (
+            "Update domain controllers that delete keys at sign-in, or find who deletes it (docs/service.md); then:"
+            " keytrust retry"
+        )
         return (Link("service", State.PROBLEM, vanishing, remedy, Symptom.NO_KEY),)
     if entry is not None and entry["attempts"] and entry["not_before"] > time.time():
         again = span(entry["not_before"] - time.time())

@@ -56,8 +56,11 @@ class Outcomes:
         additions = [change for change in plan.changes if change.action is Action.ADD]
         if not additions:
             return plan
+        since = datetime.now(UTC) - DAY
         with self._duty.reading() as connection:
-            times = times_written(connection, (c.account.guid for c in additions), datetime.now(UTC) - DAY)
+            if retried := self._duty.mirror.header(connection)["retried"]:
+                since = max(since, datetime.fromisoformat(retried))
+            times = times_written(connection, (c.account.guid for c in additions), since)
         limit = self._duty.settings.vanish_limit
         vanishing = {change for change in additions if times.get((change.account.guid, change.key_id), 0) >= limit}
         if not vanishing:

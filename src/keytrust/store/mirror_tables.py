@@ -28,6 +28,8 @@ mirrors = Table(
     Column("paused", Boolean, nullable=False),
     # What the service says of itself, JSON, for ``keytrust status`` on any instance.
     Column("state", Text),
+    # When an operator last said to try again: what was written before that does not count as vanishing.
+    Column("retried", String(40)),
 )
 
 cloud_users = Table(

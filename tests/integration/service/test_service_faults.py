@@ -63,6 +63,24 @@ def test_an_account_that_was_set_aside_is_tried_again_when_the_operator_says_so(
     assert "nothing was set aside" in service.run("retry").stdout
 
 
+def test_a_key_that_keeps_vanishing_rests_until_the_operator_says_that_it_will_last_now(
+    service: RunningService, make_user: MakeUser
+) -> None:
+    user = service.enrol(make_user())
+    key = service.register(user)
+    service.await_event("written", account=user.sam)
+    for _ in range(2):
+        with service.told_anew("written", account=user.sam):
+            service.delete_values(user)
+    service.delete_values(user)
+    service.await_event("vanishing-value", account=user.sam)
+    assert "keytrust retry" in service.run("explain", user.sam).stdout
+    assert not service.account(user).values
+    told = service.run("retry").stdout
+    assert "1 of them with keys that did not last" in told
+    service.await_sign_in(user, key)
+
+
 def rest_for_an_hour(store: str) -> None:
     """As after a dozen failures."""
     engine = open_store(store)

@@ -12,7 +12,7 @@ from keytrust.database import writing
 from keytrust.errors import StoreError
 from keytrust.explain.model import State
 from keytrust.explain.service_link import service_links
-from keytrust.service.control import set_paused, try_again
+from keytrust.service.control import TriedAgain, set_paused, try_again
 from keytrust.service.findings import Finding, replace
 from keytrust.service.overview import read_overview
 from keytrust.service.overview_text import headline
@@ -78,10 +78,11 @@ def test_what_the_service_has_to_do_with_an_account_is_told(database_url: str) -
         replace(connection, made.mirror, [CAROL.guid], [vanishing])
     assert link(BOB)[0] is State.PROBLEM
     assert "access denied" in link(BOB)[1]
-    assert try_again(store, None) == ("corp.example", 1)
-    assert try_again(store, "CORP.example.") == ("corp.example", 0)
+    assert try_again(store, None) == TriedAgain("corp.example", resting=1, vanishing=1)
+    assert try_again(store, "CORP.example.") == TriedAgain("corp.example", resting=0, vanishing=1)
     with made.reading() as connection:
-        assert [entry.attempts for entry in made.worklist.due(connection, time.time(), 9)] == [1]
+        due = made.worklist.due(connection, time.time(), 9)
+    assert {entry.guid: entry.attempts for entry in due} == {BOB.guid: 1, CAROL.guid: 0}
     with pytest.raises(StoreError, match="has not worked on a domain other"):
         try_again(store, "other.example")
     assert link(CAROL) == (State.PROBLEM, "carol: the key does not last.")

@@ -15,6 +15,7 @@ from keytrust.cloud.source import Reported, Unknown
 from keytrust.directory.account import Account
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import DirectoryError
+from keytrust.service.control import try_again
 from keytrust.store.database import open_store
 from keytrust.sync.journal import Journal
 from keytrust.sync.policy import Policy
@@ -183,6 +184,28 @@ def test_a_key_that_keeps_vanishing_is_reported_once_and_no_longer_fought(store:
     (event,) = site.told.of("vanishing-value")
     assert event.account is not None
     assert event.account.name == "alice"
+
+
+def test_a_key_that_vanished_is_written_again_when_the_operator_says_so_and_counted_anew(store: Engine) -> None:
+    site = Site(store, "alice", vanish_limit=2)
+    site.register("alice", 1)
+    site.settle()
+
+    def vanishes(times: int) -> None:
+        for _ in range(times):
+            site.directory.values[guid("alice")].clear()
+            site.look_at("alice")
+            site.worker.work()
+
+    vanishes(3)
+    assert (len(site.directory.sent), site.values("alice")) == (2, 0)
+    assert try_again(store, None).vanishing == 1
+    site.worker.work()
+    assert (len(site.directory.sent), site.values("alice")) == (3, 1)
+    assert try_again(store, None).vanishing == 0, "the finding is gone"
+    vanishes(3)
+    assert (len(site.directory.sent), site.values("alice")) == (4 + 1, 0), "twice since it was last told to"
+    assert len(site.told.of("vanishing-value")) == 2
 
 
 def test_a_foreign_value_is_told_and_our_own_are_not(store: Engine) -> None:
