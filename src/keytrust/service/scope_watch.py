@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import ldap
 from sqlalchemy import select
 
 from keytrust.directory.domain import Domain
@@ -16,13 +17,15 @@ from keytrust.directory.membership import Group, Membership
 from keytrust.directory.session import Session
 from keytrust.service.duty import Duty
 from keytrust.service.link import Link
+from keytrust.service.watch import Position
 from keytrust.service.worklist import Priority
 from keytrust.store.mirror_tables import account_values
 
 POLL_SECONDS = 2.0
 """How often the groups are asked whether they changed: one small search for each level of nesting."""
 RESOLVE_SECONDS = 300.0
-"""How often members are read anyway: a filter's attributes, moves and primary groups do not show on the groups."""
+"""How often members are read anyway: whatever shows on no group and no unit."""
+_UNITS = "(|(objectClass=organizationalUnit)(objectClass=container))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ class _Known:
     groups: Mapping[str, Group]
     members: frozenset[bytes]
     at: float
+    position: Position | None
+    """Where organizational units are part of the scope: what happens to them is asked for from there on."""
 
 
 class ScopeWatch:
@@ -84,10 +89,17 @@ class ScopeWatch:
 
         def read(session: Session) -> _Known | None:
             membership = Membership(session, domain.controller.domain, domain.settings.scope)
+            # Before the members: what moves while they are read is found the next time.
+            position = Position.of(session) if domain.settings.scope.ous else None
             groups, now, known = membership.groups(), time.monotonic(), self._known
-            if known is not None and known.groups == groups and now - known.at < RESOLVE_SECONDS:
+            if (
+                known is not None
+                and known.groups == groups
+                and now - known.at < RESOLVE_SECONDS
+                and not _units_changed(session, domain.controller.domain, known.position, position)
+            ):
                 return None
-            return _Known(groups, frozenset(membership.everybody(groups)), now)
+            return _Known(groups, frozenset(membership.everybody(groups)), now, position)
 
         return domain.ask(read)
 
@@ -98,3 +110,13 @@ class ScopeWatch:
         with self._duty.reading() as connection:
             query = select(account_values.c.guid).where(account_values.c.mirror == self._duty.mirror.id).distinct()
             return frozenset(connection.execute(query).scalars()) - found.members
+
+
+def _units_changed(session: Session, domain_dn: str, before: Position | None, now: Position | None) -> bool:
+    """Whether something that accounts are in is another than it was: who is in a unit moves with it, unchanged."""
+    if before is None or now is None or now == before:
+        return False
+    if not now.follows(before):
+        return True
+    changed = session.search(domain_dn, ldap.SCOPE_SUBTREE, f"(&{_UNITS}{before.later})", ("objectGUID",))
+    return bool(list(changed))

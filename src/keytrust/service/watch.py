@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import ldap
 
@@ -34,7 +34,8 @@ class Watched:
 def followed(scope: ScopeSettings) -> tuple[str, ...]:
     """The attributes by which an account is planned for, and those by which it comes into the scope or leaves it.
 
-    A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.1.3), unless a whole organizational unit has moved.
+    A move shows as a change of ``name`` ([MS-ADTS] 3.1.1.5.4.1.3), unless a whole organizational unit has moved, which
+    ``ScopeWatch`` sees.
     """
     more = () if scope.everybody else (*_IN_FILTER.findall(scope.filter or ""), "name")
     known = {name.lower(): name for name in (*more, *ATTRIBUTES)}
@@ -56,38 +57,55 @@ def changed_since(domain: Domain, session: Session, cursor: bytes | None) -> Wat
         guids, cookie = session.changes(domain.controller.domain, wanted, followed(domain.settings.scope), cookie)
     except DirSyncRefusedError:
         if cursor is None:
-            return Watched([], _usn_cursor(session))
+            return Watched([], _encoded(Position.of(session)))
         return replace(changed_since(domain, session, None), lost=True)
     return Watched(guids, _DIRSYNC + cookie)
 
 
 def _by_usn(domain: Domain, session: Session, cursor: bytes) -> Watched:
-    known = json.loads(cursor[1:])
-    now = _usn(session)
-    if known["server"] != now["server"] or known["usn"] > now["usn"]:  # numbers are each controller's own
+    known, now = Position(**json.loads(cursor[1:])), Position.of(session)
+    if not now.follows(known):
         return Watched([], _encoded(now), lost=True)
     found = session.search(
         domain.controller.domain,
         ldap.SCOPE_SUBTREE,
-        f"(&(uSNChanged>={known['usn'] + 1}){PLANNED_FOR})",
+        f"(&{known.later}{PLANNED_FOR})",
         ("objectGUID",),
     )
     return Watched([entry["objectGUID"][0] for _, entry in found if entry.get("objectGUID")], _encoded(now))
 
 
-def _usn(session: Session) -> dict[str, str | int]:
-    entry = session.root("highestCommittedUSN", "dsServiceName")
-    if not entry.get("highestCommittedUSN"):
-        raise DirectoryError(f"{session.server} does not tell its highestCommittedUSN, so changes cannot be followed.")
-    return {
-        "server": entry.get("dsServiceName", [b""])[0].decode("utf-8", "replace"),
-        "usn": int(entry["highestCommittedUSN"][0]),
-    }
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a domain controller's own count of changes has got."""
+
+    server: str
+    usn: int
+
+    @classmethod
+    def of(cls, session: Session) -> Position:
+        """The count now.
+
+        Raises:
+            DirectoryError: the domain controller does not tell, or cannot be asked.
+        """
+        entry = session.root("highestCommittedUSN", "dsServiceName")
+        if not entry.get("highestCommittedUSN"):
+            raise DirectoryError(
+                f"{session.server} does not tell its highestCommittedUSN, so changes cannot be followed."
+            )
+        server = entry.get("dsServiceName", [b""])[0].decode("utf-8", "replace")
+        return cls(server, int(entry["highestCommittedUSN"][0]))
+
+    def follows(self, earlier: Position) -> bool:
+        """Whether what happened since then can be asked for: numbers are each controller's own."""
+        return self.server == earlier.server and self.usn >= earlier.usn
+
+    @property
+    def later(self) -> str:
+        """The filter for whatever has changed since."""
+        return f"(uSNChanged>={self.usn + 1})"
 
 
-def _usn_cursor(session: Session) -> bytes:
-    return _encoded(_usn(session))
-
-
-def _encoded(usn: dict[str, str | int]) -> bytes:
-    return _USN + json.dumps(usn).encode()
+def _encoded(position: Position) -> bytes:
+    return _USN + json.dumps(asdict(position)).encode()

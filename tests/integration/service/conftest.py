@@ -21,6 +21,15 @@ def service(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
 
 
 @pytest.fixture
+def team(lab: Lab) -> Iterator[str]:
+    """An organizational unit beside ``elsewhere``."""
+    dn = f"OU=team-{uuid4().hex[:8]},{lab.spec.base_dn}"
+    lab.apply_ldif(ldif.add(dn, {"objectClass": "organizationalUnit"}))
+    yield dn
+    lab.apply_ldif(ldif.delete(dn))
+
+
+@pytest.fixture
 def elsewhere(lab: Lab) -> Iterator[str]:
     """Another organizational unit."""
     dn = f"OU=moved-{uuid4().hex[:8]},{lab.spec.base_dn}"

@@ -79,6 +79,23 @@ def test_who_is_moved_into_the_unit_gets_the_key_at_once_and_who_is_moved_out_no
         assert len(service.account(user).values) == 1
 
 
+def test_who_is_in_a_unit_that_is_moved_into_the_scope_gets_the_key_at_once(
+    lab: Lab, tmp_path: Path, elsewhere: str, team: str, make_user: MakeUser
+) -> None:
+    with RunningService.beside_a_registry(lab, tmp_path) as service:
+        service.extra["directory"] = {"scope": {"ous": [elsewhere]}}
+        service.start()
+        user = service.enrol(make_user(ou=team.partition(",")[0]))
+        key = service.register(user)
+        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        within = f"{team.partition(',')[0]},{elsewhere}"
+        move(lab, team, within)
+        try:
+            service.await_sign_in(user, key)
+        finally:
+            move(lab, within, team)
+
+
 def test_who_comes_to_be_selected_by_the_filter_gets_the_key_at_once(
     lab: Lab, tmp_path: Path, make_user: MakeUser
 ) -> None:

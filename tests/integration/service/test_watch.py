@@ -24,7 +24,7 @@ def dirsync(domain: Domain, session: Session) -> bytes:
 
 
 def usn(_domain: Domain, session: Session) -> bytes:
-    return watch._usn_cursor(session)
+    return watch._encoded(watch.Position.of(session))
 
 
 @pytest.mark.parametrize("begin", [dirsync, usn])
