@@ -33,10 +33,11 @@ from sqlalchemy import Connection, func, select
 from tests.support.running import RunningService
 from tests.support.unruly import Reply, Unruly, unruly
 
-from bench.crash import NO_LIMITS, Traffic, journaled, settled
+from bench.comparison import journaled, settled
 from bench.population import key_material
 from bench.result import BenchResult
 from bench.site import bench_lab
+from bench.traffic import NO_LIMITS, Traffic
 from keytrust import interrupts
 from keytrust.lab import Lab, LabUser
 from keytrust.registry import Database, register_device

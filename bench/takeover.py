@@ -14,9 +14,10 @@ from statistics import median
 from tests.support.postgres import postgres_server
 from tests.support.running import RunningService
 
-from bench.crash import NO_LIMITS, Traffic, Wrongs, settled
+from bench.comparison import Wrongs, settled
 from bench.result import BenchResult
 from bench.site import bench_lab
+from bench.traffic import NO_LIMITS, Traffic
 from keytrust.lab import Lab, LabUser
 
 TIMES = 20
