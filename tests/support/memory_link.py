@@ -43,7 +43,7 @@ class MemoryLink:
         self.drops = 0
         self.clock: Callable[[], datetime] | None = None
         self.in_scope = EVERYBODY
-        self.devices: dict[UUID, Device] = {}
+        self.known_devices: dict[UUID, Device] = {}
 
     def place(self, source: str) -> Place:
         return Place("corp.example", SID, "dc1.corp.example", source)
@@ -60,8 +60,8 @@ class MemoryLink:
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         return self.directory.values_of(guids)
 
-    def device(self, identifier: UUID) -> Device | None:
-        return self.devices.get(identifier)
+    def devices(self, identifiers: Sequence[UUID]) -> list[Device]:
+        return [self.known_devices[each] for each in identifiers if each in self.known_devices]
 
     def origin(self, guid: bytes, binary: bytes) -> Origin | None:
         return Origin("DC2", datetime(2026, 1, 2, tzinfo=UTC), exact=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from keytrust.audit.devices import Device
-from keytrust.audit.model import Severity
-from keytrust.credential import KeyCredential, KeySource
+from keytrust.audit.model import Finding, Severity
+from keytrust.credential import KeySource
 from keytrust.directory.replication import Origin
 from keytrust.errors import DirectoryError
 from keytrust.service.duty import Duty
@@ -18,7 +19,7 @@ from keytrust.service.journal_queries import removed_last
 from keytrust.service.link import Linked
 from keytrust.service.mirror import NewValue
 from keytrust.service.planning import claimants
-from keytrust.service.unexpected import MOST_QUESTIONS, Inquiry, Opinion, judge_value
+from keytrust.service.unexpected import MOST_QUESTIONS, Inquiry, Opinion, judge_values
 from keytrust.sync.chain import value_id
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import AccountRef
@@ -47,15 +48,14 @@ class Alarm:
         """Tell of each that is not ours: as unexpected when something speaks against it, else as foreign."""
         evidence = MOST_QUESTIONS
         with Inquiry(self._duty.source) as inquiry:
-            for new in new_values:
-                if self._is_ours(new):
-                    continue
-                opinion = self._opinion(new, inquiry)
-                origin = None
-                if opinion.findings and evidence > 0:
-                    evidence -= 1
-                    origin = self._origin(new)
-                self._tell(new, opinion, origin)
+            for _, of_one in groupby(new_values, key=lambda new: new.account.guid):
+                foreign = [new for new in of_one if not self._is_ours(new)]
+                for new, opinion in self._opinions(foreign, inquiry):
+                    origin = None
+                    if opinion.findings and evidence > 0:
+                        evidence -= 1
+                        origin = self._origin(new)
+                    self._tell(new, opinion, origin)
 
     def _is_ours(self, new: NewValue) -> bool:
         """Whether we wrote it. One that we removed since, and that is back, was put back by somebody."""
@@ -65,35 +65,35 @@ class Alarm:
             removed = removed_last(connection, value_id(new.account.guid, new.raw))
         return removed is None or removed > datetime.now(UTC) - _REPLICATION
 
-    def _opinion(self, new: NewValue, inquiry: Inquiry) -> Opinion:
-        account, now = new.account, int(time.time())
-        stored = StoredKey.read(new.raw)
+    def _opinions(self, values: Sequence[NewValue], inquiry: Inquiry) -> Iterator[tuple[NewValue, Opinion]]:
+        """What is thought of values of one account."""
+        if not values:
+            return
+        account, now = values[0].account, int(time.time())
         with self._duty.reading() as connection:
             users = {
                 user.id: user
                 for user in claimants(connection, self._duty.mirror, {account.source_anchor}, {account.sid})
             }
-        devices = self._devices(stored.credential)
-        findings = judge_value(account, new.raw, list(users.values()), devices, now)
-        if not findings or not stored.serves or account.computer:
-            return Opinion(findings)
-        user = inquiry.user(account)
-        if user is None:
-            return Opinion(findings)
-        return Opinion(
-            judge_value(account, new.raw, list((users | {user.id: user}).values()), devices, now), asked=True
-        )
+        devices = self._devices(new.raw for new in values)
+        judged = judge_values(account, [new.raw for new in values], list(users.values()), devices, now)
+        asked: dict[bytes, tuple[Finding, ...]] = {}
+        doubtful = [raw for raw, findings in judged.items() if findings and StoredKey.read(raw).serves]
+        if doubtful and not account.computer and (user := inquiry.user(account)) is not None:
+            users[user.id] = user
+            asked = judge_values(account, doubtful, list(users.values()), devices, now)
+        for new in values:
+            yield new, Opinion(asked.get(new.raw, judged[new.raw]), asked=new.raw in asked)
 
-    def _devices(self, credential: KeyCredential | None) -> list[Device]:
-        """The device behind a key that says it was registered with Active Directory itself."""
-        identifier = credential.device_id if credential is not None and credential.source == KeySource.AD else None
-        if identifier is None or not identifier.int:
-            return []
+    def _devices(self, raws: Iterable[bytes]) -> list[Device]:
+        """The devices behind keys that say they were registered with Active Directory itself."""
+        credentials = (StoredKey.read(raw).credential for raw in raws)
+        named = {each.device_id for each in credentials if each is not None and each.source == KeySource.AD}
+        wanted = [identifier for identifier in named if identifier is not None and identifier.int]
         try:
-            device = self._link.device(identifier)
+            return self._link.devices(wanted)
         except DirectoryError:
-            return []  # then nothing vouches for the key, and it is told: too much rather than too little
-        return [] if device is None else [device]
+            return []  # then nothing vouches for the keys, and they are told: too much rather than too little
 
     def _origin(self, new: NewValue) -> Origin | None:
         try:

@@ -1,7 +1,8 @@
-"""What the directory tells of a value that appeared: its device, and where and when it was written."""
+"""What the directory tells of values that appeared: their devices, and where and when one was written."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import ldap
@@ -13,24 +14,31 @@ from keytrust.directory.replication import VALUE_METADATA, Origin, origin_of
 from keytrust.directory.times import generalized_time
 
 _METADATA = VALUE_METADATA.lower()
+_PER_FILTER = 50
 
 
-def device_in(domain: Domain, identifier: UUID) -> Device | None:
-    """The ``msDS-Device`` with this id, if there is one.
+def devices_in(domain: Domain, identifiers: Sequence[UUID]) -> list[Device]:
+    """Those ``msDS-Device`` objects with one of these ids that there are.
 
     Raises:
         DirectoryError: the domain cannot be read.
     """
-    wanted = "".join(f"\\{byte:02x}" for byte in identifier.bytes_le)
+    found: list[Device | None] = []
     with domain.session() as session:
-        found = session.search(
-            domain.controller.domain,
-            ldap.SCOPE_SUBTREE,
-            f"(&(objectClass=msDS-Device)(msDS-DeviceID={wanted}))",
-            DEVICE_ATTRIBUTES,
-        )
-        devices = [device_of({name.lower(): values for name, values in entry.items()}) for _, entry in found]
-    return next((device for device in devices if device is not None), None)
+        for start in range(0, len(identifiers), _PER_FILTER):
+            wanted = "".join(f"(msDS-DeviceID={_octets(each)})" for each in identifiers[start : start + _PER_FILTER])
+            entries = session.search(
+                domain.controller.domain,
+                ldap.SCOPE_SUBTREE,
+                f"(&(objectClass=msDS-Device)(|{wanted}))",
+                DEVICE_ATTRIBUTES,
+            )
+            found += [device_of({name.lower(): values for name, values in entry.items()}) for _, entry in entries]
+    return [device for device in found if device is not None]
+
+
+def _octets(identifier: UUID) -> str:
+    return "".join(f"\\{byte:02x}" for byte in identifier.bytes_le)
 
 
 def origin_in(domain: Domain, guid: bytes, binary: bytes) -> Origin | None:

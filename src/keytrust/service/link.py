@@ -16,7 +16,7 @@ from keytrust.directory.domain import Domain
 from keytrust.directory.replication import Origin
 from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
-from keytrust.service.evidence import device_in, origin_in
+from keytrust.service.evidence import devices_in, origin_in
 from keytrust.sync.carrying import Place
 from keytrust.sync.scope import Scope, scope_of
 from keytrust.sync.writing import Writer
@@ -82,9 +82,9 @@ class Link:
         """See ``Domain``."""
         return self.domain.values_of(guids, server)
 
-    def device(self, identifier: UUID) -> Device | None:
-        """The device object of the directory with this id, if there is one."""
-        return device_in(self.domain, identifier)
+    def devices(self, identifiers: Sequence[UUID]) -> list[Device]:
+        """Those device objects of the directory with one of these ids that there are."""
+        return devices_in(self.domain, identifiers) if identifiers else []
 
     def origin(self, guid: bytes, binary: bytes) -> Origin | None:
         """Where the value with this binary part was written, as far as the domain controller tells."""
@@ -168,7 +168,7 @@ class Linked(Protocol):
     def scope(self, among: Sequence[bytes]) -> Scope: ...
     def time(self) -> datetime | None: ...
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]: ...
-    def device(self, identifier: UUID) -> Device | None: ...
+    def devices(self, identifiers: Sequence[UUID]) -> list[Device]: ...
     def origin(self, guid: bytes, binary: bytes) -> Origin | None: ...
     def writer(self) -> Writer: ...
     def drop(self) -> None: ...

@@ -71,14 +71,16 @@ class Opinion:
         return self.findings[0].message + (f"; also {more}" if more else "")
 
 
-def judge_value(
-    account: Account, raw: bytes, users: Sequence[CloudUser], devices: Iterable[Device], now: int
-) -> tuple[Finding, ...]:
-    """What speaks against one value of an account, worst first. Pure.
+def judge_values(
+    account: Account, raws: Iterable[bytes], users: Sequence[CloudUser], devices: Iterable[Device], now: int
+) -> dict[bytes, tuple[Finding, ...]]:
+    """What speaks against some of an account's values, worst first. Pure.
+
+    Together, since each is judged beside all others of the account: one by one a thousand would take a million looks.
 
     Args:
         account: As it is now.
-        raw: The value.
+        raws: The values.
         users: The cloud users who claim the account, as far as they are known.
         devices: Devices of the directory that the account's values name.
         now: Seconds since 1970.
@@ -97,13 +99,20 @@ def judge_value(
     known = Devices(devices, source="the directory", complete=False)
     context = Context(now, RegisteredKeys([*users, _EVERYBODY_ELSE]), known)
     seen = [inspect(value, account.dn) for value in account.values]
-    identity = inspect(raw, account.dn).identity.hex()
     findings, states = judge(context, subject, seen)
-    about = [f for f in findings if f.evidence.get("value") == identity and f.code not in _HARMLESS]
-    state = next((s for value, s in zip(seen, states, strict=True) if value.identity.hex() == identity), None)
-    if state == "registered":  # on a privileged account that is for the policy to allow, not for an alarm
-        about = [f for f in about if f.code is not Code.PRIVILEGED_ACCOUNT]
-    return tuple(sorted(about, key=lambda finding: finding.severity.rank))
+    about: dict[object, list[Finding]] = {}
+    for finding in findings:
+        if finding.code not in _HARMLESS:
+            about.setdefault(finding.evidence.get("value"), []).append(finding)
+    registered = {value.identity for value, state in zip(seen, states, strict=True) if state == "registered"}
+    identities = {raw: value.identity for raw, value in zip(account.values, seen, strict=True)}
+    judged = {}
+    for raw in raws:
+        against = about.get(identities[raw].hex(), [])
+        if identities[raw] in registered:  # on a privileged account that is for the policy to allow, not for an alarm
+            against = [finding for finding in against if finding.code is not Code.PRIVILEGED_ACCOUNT]
+        judged[raw] = tuple(sorted(against, key=lambda finding: finding.severity.rank))
+    return judged
 
 
 class Inquiry:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.memory_link import MemoryLink, MemorySource, duty
 from tests.support.world import account, cloud_user, dn, guid, key, sid, value
 
 from keytrust.audit.devices import Device
+from keytrust.audit.inspect import inspect
 from keytrust.cloud.one_user import UserName
 from keytrust.cloud.source import CloudUser
 from keytrust.credential import KeySource
@@ -23,6 +25,7 @@ from keytrust.directory.replication import Origin, origin_of
 from keytrust.directory.times import generalized_time
 from keytrust.errors import CloudError
 from keytrust.service import alarm as alarms
+from keytrust.service import unexpected
 from keytrust.service.alarm import Alarm
 from keytrust.service.events import Event
 from keytrust.service.mirror import NewValue
@@ -113,6 +116,27 @@ def test_a_flood_of_values_is_told_without_asking_about_each(site: Site) -> None
     assert site.source.asked == MOST_QUESTIONS
 
 
+def test_many_values_on_one_account_are_looked_at_once_each_and_its_user_is_asked_for_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return inspect(*arguments)
+
+    monkeypatch.setattr(unexpected, "inspect", counted)
+    site.mirrored(cloud_user("alice", ()))
+    site.source.users["id-alice"] = cloud_user("alice", (key(7),))
+    flooded = account("alice", *(value("alice", number) for number in range(100)))
+    site.alarm.judge([NewValue(flooded, raw) for raw in flooded.values])
+    assert len(site.told.of("unexpected-value")) == 99
+    assert [event.data["value"] for event in site.told.of("foreign-value")] == [value("alice", 7).decode()]
+    assert site.source.asked == 1
+    assert looks == 200, "once by what the mirror knows, and once by what the source has just said"
+
+
 @pytest.mark.parametrize(("which", "computer"), [("UserKeyFIDO0", False), ("ComputerKey", True), ("NonMFAKey", True)])
 def test_security_keys_and_computers_own_keys_are_no_alarm(site: Site, which: str, computer: bool) -> None:
     site.mirrored(cloud_user("alice", ()))
@@ -128,9 +152,13 @@ def test_a_key_of_ad_fs_registration_needs_its_device(site: Site) -> None:
     stored = value("alice", 1, source=KeySource.AD)
     site.mirrored(cloud_user("alice", ()))
     assert site.appears("alice", stored).kind == "unexpected-value"
-    site.link.devices[UUID(int=1)] = Device(str(UUID(int=1)), "pc", True, frozenset({sid("alice").lower()}), local=True)
+    site.link.known_devices[UUID(int=1)] = Device(
+        str(UUID(int=1)), "pc", True, frozenset({sid("alice").lower()}), local=True
+    )
     assert site.appears("alice", stored).kind == "foreign-value"
-    site.link.devices[UUID(int=1)] = Device(str(UUID(int=1)), "pc", True, frozenset({"s-1-5-21-1-2-3-9"}), local=True)
+    site.link.known_devices[UUID(int=1)] = Device(
+        str(UUID(int=1)), "pc", True, frozenset({"s-1-5-21-1-2-3-9"}), local=True
+    )
     assert "device-of-another-user" in site.appears("alice", stored).data["findings"]
 
 
