@@ -7,11 +7,12 @@ all together, so that the limit sees how many they are (rule 4).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from keytrust.cloud.source import CloudUser
+from keytrust.directory.account import Account
 from keytrust.directory.membership import ScopeError
 from keytrust.errors import DirectoryError, StoreError
 from keytrust.service.duty import Duty
@@ -28,6 +29,9 @@ from keytrust.sync.report import RunReport
 
 BATCH = 100
 """Accounts planned together: so few that a change is not long behind a batch of a complete read."""
+MOST_VALUES = 20_000
+"""Values planned together, unless one account holds more: a planned value takes about 10 KB, and whoever floods
+accounts with values must not end the service before it has told of them."""
 
 
 class UnwritableError(DirectoryError):
@@ -107,16 +111,26 @@ class Worker:
                 self._each_on_its_own_if_need_be([entry], do, again=True)
 
     def _work_on(self, entries: Sequence[Entry]) -> None:
-        self.beat = time.monotonic()
-        planned = self._plan(entries)
-        self._carry_out(planned, planned.changes(Action.ADD))
+        for planned in self._plans(entries):
+            self._carry_out(planned, planned.changes(Action.ADD))
 
     # -- planning -----------------------------------------------------------------------------------------------
 
-    def _plan(self, entries: Sequence[Entry]) -> Planned:
+    def _plans(self, entries: Sequence[Entry]) -> Iterator[Planned]:
+        """The plan of all; where they hold very many values, several plans, each made when it is asked for."""
+        targets = self._link.by_guid([entry.guid for entry in entries])
+        parts = list(_parts(entries, {guid: len(account.values) for guid, account in targets.items()}))
+        if len(parts) == 1:
+            yield self._plan(entries, targets)
+            return
+        targets.clear()
+        for part in parts:
+            yield self._plan(part, self._link.by_guid([entry.guid for entry in part]))
+
+    def _plan(self, entries: Sequence[Entry], targets: Mapping[bytes, Account]) -> Planned:
+        self.beat = time.monotonic()
         duty = self._duty
         by_guid = {entry.guid: entry for entry in entries}
-        targets = self._link.by_guid(list(by_guid))
         self._outcomes.look_at(targets, gone=by_guid.keys() - targets.keys())
         with duty.reading() as connection:
             world = world_of(connection, duty.mirror, targets.values())
@@ -174,7 +188,7 @@ class Worker:
             if not more:
                 break
             entries += more
-            self._each_on_its_own_if_need_be(more, lambda some: planned.append(self._plan(some)))
+            self._each_on_its_own_if_need_be(more, lambda some: planned.extend(list(self._plans(some))))
             removals = sum(len(each.changes(Action.REMOVE)) for each in planned)
             theirs = self._link.time() if removals else None
             with duty.reading() as connection:
@@ -194,3 +208,18 @@ class Worker:
             told = duty.worklist.hold_removals(connection, self._now() + HELD_SECONDS, why)
         if told:
             duty.tell(EventKind.CAP_REACHED, why, removals=removals)
+
+
+def _parts(entries: Sequence[Entry], sizes: Mapping[bytes, int]) -> Iterator[list[Entry]]:
+    """Entries in parts of at most ``MOST_VALUES`` values, of which each has one at least. Pure."""
+    part: list[Entry] = []
+    values = 0
+    for entry in entries:
+        size = sizes.get(entry.guid, 0)
+        if part and values + size > MOST_VALUES:
+            yield part
+            part, values = [], 0
+        part.append(entry)
+        values += size
+    if part:
+        yield part

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -15,7 +16,9 @@ from keytrust.cloud.source import Reported, Unknown
 from keytrust.directory.account import Account
 from keytrust.directory.session import Answer, Verdict
 from keytrust.errors import DirectoryError
+from keytrust.service import worker
 from keytrust.service.control import try_again
+from keytrust.service.planning import plan_accounts
 from keytrust.store.database import open_store
 from keytrust.sync.journal import Journal
 from keytrust.sync.policy import Policy
@@ -170,6 +173,33 @@ def test_a_directory_that_is_down_costs_no_entry_its_place(store: Engine) -> Non
     site.directory.by_guid = by_guid  # type: ignore[method-assign]
     site.worker.work()
     assert (site.values("alice"), site.waiting) == (1, 0)
+
+
+def test_accounts_that_hold_very_many_values_are_planned_a_few_at_a_time(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = [f"user{number}" for number in range(7)]
+    site = Site(store, *people, policy=Policy(removal_share=1.0, removal_share_per_day=1.0))
+    for number, name in enumerate(people):
+        site.directory.values[guid(name)] += [value(name, 10 + 4 * number + more) for more in range(4)]
+        site.register(name, number)
+    monkeypatch.setattr(worker, "MOST_VALUES", 10)
+    planned: list[int] = []
+
+    def counted(targets: Mapping[bytes, Account], *arguments: Any, **more: Any) -> Any:
+        planned.append(sum(len(account.values) for account in targets.values()))
+        return plan_accounts(targets, *arguments, **more)
+
+    monkeypatch.setattr(worker, "plan_accounts", counted)
+    site.settle()
+    assert [site.values(name) for name in people] == [5] * 7
+    assert max(planned) == 8
+    assert site.waiting == 0
+    assert len(site.told.of("unexpected-value")) == 7 * 4
+    for name in people[:3]:
+        site.source.put(cloud_user(name, ()))
+    site.settle()
+    assert [site.values(name) for name in people] == [4] * 3 + [5] * 4
 
 
 def test_a_key_that_keeps_vanishing_is_reported_once_and_no_longer_fought(store: Engine) -> None:
