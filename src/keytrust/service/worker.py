@@ -29,9 +29,9 @@ from keytrust.sync.report import RunReport
 
 BATCH = 100
 """Accounts planned together: so few that a change is not long behind a batch of a complete read."""
-MOST_VALUES = 20_000
-"""Values planned together, unless one account holds more: a planned value takes about 10 KB, and whoever floods
-accounts with values must not end the service before it has told of them."""
+READ_TOGETHER, MOST_VALUES = 20, 5_000
+"""Accounts read together, and the values after which no more are read before these are planned: whoever floods accounts
+with values must not end the service for want of memory, again and again, before it has told of them."""
 
 
 class UnwritableError(DirectoryError):
@@ -118,14 +118,17 @@ class Worker:
 
     def _plans(self, entries: Sequence[Entry]) -> Iterator[Planned]:
         """The plan of all; where they hold very many values, several plans, each made when it is asked for."""
-        targets = self._link.by_guid([entry.guid for entry in entries])
-        parts = list(_parts(entries, {guid: len(account.values) for guid, account in targets.items()}))
-        if len(parts) == 1:
-            yield self._plan(entries, targets)
-            return
-        targets.clear()
-        for part in parts:
-            yield self._plan(part, self._link.by_guid([entry.guid for entry in part]))
+        part: list[Entry] = []
+        targets: dict[bytes, Account] = {}
+        for start in range(0, len(entries), READ_TOGETHER):
+            some = entries[start : start + READ_TOGETHER]
+            part += some
+            targets |= self._link.by_guid([entry.guid for entry in some])
+            if sum(len(account.values) for account in targets.values()) > MOST_VALUES:
+                yield self._plan(part, targets)
+                part, targets = [], {}
+        if part:
+            yield self._plan(part, targets)
 
     def _plan(self, entries: Sequence[Entry], targets: Mapping[bytes, Account]) -> Planned:
         self.beat = time.monotonic()
@@ -208,18 +211,3 @@ class Worker:
             told = duty.worklist.hold_removals(connection, self._now() + HELD_SECONDS, why)
         if told:
             duty.tell(EventKind.CAP_REACHED, why, removals=removals)
-
-
-def _parts(entries: Sequence[Entry], sizes: Mapping[bytes, int]) -> Iterator[list[Entry]]:
-    """Entries in parts of at most ``MOST_VALUES`` values, of which each has one at least. Pure."""
-    part: list[Entry] = []
-    values = 0
-    for entry in entries:
-        size = sizes.get(entry.guid, 0)
-        if part and values + size > MOST_VALUES:
-            yield part
-            part, values = [], 0
-        part.append(entry)
-        values += size
-    if part:
-        yield part
