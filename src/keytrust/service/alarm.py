@@ -49,21 +49,22 @@ class Alarm:
         evidence = MOST_QUESTIONS
         with Inquiry(self._duty.source) as inquiry:
             for _, of_one in groupby(new_values, key=lambda new: new.account.guid):
-                foreign = [new for new in of_one if not self._is_ours(new)]
-                for new, opinion in self._opinions(foreign, inquiry):
+                for new, opinion in self._opinions(self._not_ours(list(of_one)), inquiry):
                     origin = None
                     if opinion.findings and evidence > 0:
                         evidence -= 1
                         origin = self._origin(new)
                     self._tell(new, opinion, origin)
 
-    def _is_ours(self, new: NewValue) -> bool:
-        """Whether we wrote it. One that we removed since, and that is back, was put back by somebody."""
-        if self._journal.wrote(new.account.guid, new.raw) is None:
-            return False
+    def _not_ours(self, values: Sequence[NewValue]) -> list[NewValue]:
+        """Those of one account's that we did not write. What we removed since, and is back, somebody has put back."""
+        wrote = self._journal.wrote_to(values[0].account.guid, (new.raw for new in values))
+        return [new for new in values if new.raw not in wrote or self._was_put_back(new)]
+
+    def _was_put_back(self, new: NewValue) -> bool:
         with self._duty.reading() as connection:
             removed = removed_last(connection, value_id(new.account.guid, new.raw))
-        return removed is None or removed > datetime.now(UTC) - _REPLICATION
+        return removed is not None and removed <= datetime.now(UTC) - _REPLICATION
 
     def _opinions(self, values: Sequence[NewValue], inquiry: Inquiry) -> Iterator[tuple[NewValue, Opinion]]:
         """What is thought of values of one account."""

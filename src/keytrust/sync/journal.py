@@ -25,7 +25,7 @@ from keytrust.store.tables import journal, outcome_rows, runs, with_outcomes
 from keytrust.sync.chain import COMPARE, row_digest, serialise_appends, tail, value_id, verified
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.outcome import Outcome
-from keytrust.sync.written import run_that_wrote, values_written
+from keytrust.sync.written import runs_that_wrote, values_written
 
 Fence = Callable[[Connection], None]
 """Raises ``StoreError`` in a transaction that must not go on, because somebody else is the writer now."""
@@ -163,8 +163,12 @@ class Journal:
 
         An addition of unknown outcome counts: a value that is there, byte for byte as intended, is the one intended.
         """
+        return self.wrote_to(guid, (value,)).get(value)
+
+    def wrote_to(self, guid: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
+        """Those of these values of an account that a run wrote, each with the latest one; see ``wrote``."""
         with store_faults(self._engine), self._engine.connect() as connection:
-            return run_that_wrote(connection, guid, value)
+            return runs_that_wrote(connection, guid, values)
 
     def earlier(self, guids: Sequence[bytes]) -> dict[tuple[bytes, bytes], bytes]:
         """The value last written to these accounts for each key, by objectGUID and KeyID; see ``wrote``."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from keytrust.store.tables import journal, outcome_rows, with_outcomes
 from keytrust.sync.chain import value_id
@@ -12,26 +12,53 @@ from keytrust.sync.model import Action
 from keytrust.sync.outcome import Outcome
 
 _AT_ONCE = 500
-"""Accounts in one query; SQLite takes no more than 999 parameters everywhere."""
+"""Accounts, or values, in one query; SQLite takes no more than 999 parameters everywhere."""
 
 TOOK_EFFECT = outcome_rows.c.outcome.is_(None) | outcome_rows.c.outcome.in_(
     [Outcome.CONFIRMED.value, Outcome.UNCONFIRMED.value]
 )
 """Of ``with_outcomes``: changes that took effect, or may have."""
 _MADE = (journal.c.action == Action.ADD.value) & TOOK_EFFECT
+_RUNS = (
+    select(journal.c.value_id, journal.c.run)
+    .select_from(with_outcomes)
+    .where(journal.c.value_id.in_(bindparam("ids", expanding=True)), _MADE)
+    .order_by(journal.c.seq)
+)
 
 
-def run_that_wrote(connection: Connection, guid: bytes, value: bytes) -> str | None:
-    """The latest run that wrote this value to this account."""
-    query = (
-        select(journal.c.run)
-        .select_from(with_outcomes)
-        .where(journal.c.value_id == value_id(guid, value), _MADE)
-        .order_by(journal.c.seq.desc())
-        .limit(1)
-    )
-    found: str | None = connection.execute(query).scalar()
+def runs_that_wrote(connection: Connection, guid: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
+    """The latest run that wrote each of these values to this account; only those that one wrote."""
+    by_id = {value_id(guid, value): value for value in values}
+    ids, found = list(by_id), dict[bytes, str]()
+    for start in range(0, len(ids), _AT_ONCE):
+        rows = connection.execute(_RUNS, {"ids": ids[start : start + _AT_ONCE]})
+        found.update({by_id[row.value_id]: row.run for row in rows})
     return found
+
+
+class WroteTo:
+    """Whether a run wrote a value, for accounts whose values are asked for one by one: each account is looked up once.
+
+    Args:
+        look_up: ``Journal.wrote_to``.
+        values: The values of these accounts, by objectGUID.
+    """
+
+    def __init__(
+        self, look_up: Callable[[bytes, Iterable[bytes]], dict[bytes, str]], values: Mapping[bytes, Iterable[bytes]]
+    ) -> None:
+        self._look_up = look_up
+        self._values = values
+        self._found: dict[bytes, dict[bytes, str]] = {}
+
+    def __call__(self, guid: bytes, value: bytes) -> str | None:
+        """The latest run that wrote this value to this account."""
+        if guid not in self._values:
+            return self._look_up(guid, (value,)).get(value)
+        if guid not in self._found:
+            self._found[guid] = self._look_up(guid, self._values[guid])
+        return self._found[guid].get(value)
 
 
 def values_written(connection: Connection, guids: Sequence[bytes]) -> dict[tuple[bytes, bytes], bytes]:
