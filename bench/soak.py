@@ -52,6 +52,8 @@ from keytrust.sync.keycheck import key_faults
 GROWTH_MEGABYTES = 20.0
 USERS, MOST = 50, 4
 """Users who are busy, and how many keys each of them has at most."""
+TOKEN_SECONDS = 600.0
+"""How often the access token is renewed: it is good for an hour, and the soak takes longer."""
 RESTING = 4_000
 """Users whose two keys rest."""
 
@@ -94,10 +96,13 @@ def soak(lab: Lab, folder: Path, seconds: float, *, resting: int = RESTING) -> l
             _await_keys(service, traffic.count())
             began = time.monotonic()
             samples: list[_Sample] = []
-            faults = 0
+            faults, renewed = 0, began
             with traffic.flowing():
                 while time.monotonic() < began + seconds:
                     time.sleep(random.uniform(2.0, 8.0))
+                    if time.monotonic() > renewed + TOKEN_SECONDS:
+                        service.renew_token()
+                        renewed = time.monotonic()
                     lives = time.monotonic() > began + seconds / 2
                     faults += _fault(service, lab, traffic, cloud, lives=lives)
                     if lives:

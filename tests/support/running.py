@@ -77,9 +77,9 @@ class RunningService:
             registrations_per_minute=0,
         )
         Database.open(settings.database_url).close()
-        (folder / "token").write_text(issuer.reader_token(audience=settings.graph_resource))
         with running(settings) as url:
             made = cls(lab, folder, settings, issuer, url, store or f"sqlite:///{folder}/keytrust.db")
+            made.renew_token()
             try:
                 yield made
             finally:
@@ -161,6 +161,12 @@ class RunningService:
         last = [each for kind in ("lease-gained", "lease-lost", "lease-released") for each in self.events(kind)]
         own = [each for each in last if f"process {self.process.pid})" in each["holder"]]
         return self.process.poll() is None and bool(own) and max(own, key=_time)["event"] == "lease-gained"
+
+    def renew_token(self) -> None:
+        """Put a new access token in the file, as whatever renews it does: each is good for an hour."""
+        fresh = self.folder / "token.new"
+        fresh.write_text(self.issuer.reader_token(audience=self.registry.graph_resource))
+        fresh.replace(self.folder / "token")
 
     # -- what people and programs do ----------------------------------------------------------------------------
 
