@@ -14,7 +14,14 @@ from tests.support.running import RunningService
 
 from keytrust.lab import LabUser
 
-NO_LIMITS = {"policy": {"removal_limit_per_day": 100_000, "removal_share_per_day": 1.0, "removal_share": 1.0}}
+NO_LIMITS = {
+    "policy": {
+        "removal_limit": 100_000,
+        "removal_share": 1.0,
+        "removal_limit_per_day": 100_000,
+        "removal_share_per_day": 1.0,
+    }
+}
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from keytrust.service.mirror import chunks
 from keytrust.store.tables import journal, outcome_rows, runs, with_outcomes
@@ -15,18 +15,25 @@ from keytrust.sync.written import TOOK_EFFECT
 
 
 def removals_since(connection: Connection, domain_sid: str, since: datetime) -> int:
-    """How many values were to be removed in a domain since a moment, by whichever program."""
-    query = (
-        select(func.count())
-        .select_from(journal)
-        .join(runs, runs.c.id == journal.c.run)
+    """How many values were removed, or may have been, in a domain since a moment, by whichever program.
+
+    What a killed process had only intended is intended again by the next: of removals whose outcome nobody knows each
+    value counts once, and none when a later one of the same value is known. What failed removed nothing.
+    """
+    known = func.count(outcome_rows.c.outcome)
+    of_values = (
+        select(case((known > 1, known), else_=1).label("times"))
+        .select_from(with_outcomes.join(runs, runs.c.id == journal.c.run))
         .where(
             runs.c.domain_sid == domain_sid,
             journal.c.action == Action.REMOVE.value,
             journal.c.at > since.astimezone(UTC).isoformat(),
+            TOOK_EFFECT,
         )
+        .group_by(journal.c.value_id)
+        .subquery()
     )
-    return connection.execute(query).scalar_one()
+    return int(connection.execute(select(func.sum(of_values.c.times))).scalar() or 0)
 
 
 def times_written(connection: Connection, guids: Iterable[bytes], since: datetime) -> dict[tuple[bytes, bytes], int]:
