@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,17 +23,21 @@ def service(lab: Lab, tmp_path: Path) -> Iterator[RunningService]:
 
 @pytest.fixture
 def team(lab: Lab) -> Iterator[str]:
-    """An organizational unit beside ``elsewhere``."""
-    dn = f"OU=team-{uuid4().hex[:8]},{lab.spec.base_dn}"
-    lab.apply_ldif(ldif.add(dn, {"objectClass": "organizationalUnit"}))
-    yield dn
-    lab.apply_ldif(ldif.delete(dn))
+    """An organizational unit."""
+    with _unit(lab, "team") as dn:
+        yield dn
 
 
 @pytest.fixture
 def elsewhere(lab: Lab) -> Iterator[str]:
-    """Another organizational unit."""
-    dn = f"OU=moved-{uuid4().hex[:8]},{lab.spec.base_dn}"
+    """Another one."""
+    with _unit(lab, "elsewhere") as dn:
+        yield dn
+
+
+@contextmanager
+def _unit(lab: Lab, kind: str) -> Iterator[str]:
+    dn = f"OU={kind}-{uuid4().hex[:8]},{lab.spec.base_dn}"
     lab.apply_ldif(ldif.add(dn, {"objectClass": "organizationalUnit"}))
     yield dn
     lab.apply_ldif(ldif.delete(dn))

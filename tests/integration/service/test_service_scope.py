@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from tests.support.ldb import move
 from tests.support.running import RunningService
 
@@ -29,16 +31,29 @@ def member(service: RunningService, group: str, user: LabUser, kind: str) -> Non
     service.lab.apply_ldif(f"dn: {group}\nchangetype: modify\n{kind}: member\nmember: {dn}\n-\n\n")
 
 
+@contextmanager
+def limited(lab: Lab, folder: Path, **scope: object) -> Iterator[RunningService]:
+    """A running service with this scope."""
+    with RunningService.beside_a_registry(lab, folder) as service:
+        service.extra["directory"] = {"scope": scope}
+        service.start()
+        yield service
+
+
+def registered(service: RunningService, user: LabUser) -> RSAPrivateKey:
+    """A key of the user, which the service has taken in."""
+    key = service.register(user)
+    service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+    return key
+
+
 def test_who_joins_the_group_gets_the_key_and_who_leaves_loses_it_when_told_so(
     lab: Lab, tmp_path: Path, make_user: MakeUser, group: str
 ) -> None:
-    with RunningService.beside_a_registry(lab, tmp_path) as service:
-        service.extra["directory"] = {"scope": {"groups": [group], "remove_on_leave": True}}
-        service.start()
+    with limited(lab, tmp_path, groups=[group], remove_on_leave=True) as service:
         joins, stays_out = service.enrol(make_user()), service.enrol(make_user())
-        key = service.register(joins)
         service.register(stays_out)
-        service.eventually(lambda: service.run("status", "--json").returncode == 0, "both registrations")
+        key = registered(service, joins)
         assert service.account(joins).values == ()
         member(service, group, joins, "add")
         service.await_sign_in(joins, key)
@@ -59,12 +74,9 @@ def test_who_joins_the_group_gets_the_key_and_who_leaves_loses_it_when_told_so(
 def test_who_is_moved_into_the_unit_gets_the_key_at_once_and_who_is_moved_out_no_more(
     lab: Lab, tmp_path: Path, elsewhere: str, make_user: MakeUser
 ) -> None:
-    with RunningService.beside_a_registry(lab, tmp_path) as service:
-        service.extra["directory"] = {"scope": {"ous": [elsewhere]}}
-        service.start()
+    with limited(lab, tmp_path, ous=[elsewhere]) as service:
         user = service.enrol(make_user())
-        key = service.register(user)
-        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        key = registered(service, user)
         home = service.account(user).dn
         away = f"CN={user.sam},{elsewhere}"
         move(lab, home, away)
@@ -82,12 +94,9 @@ def test_who_is_moved_into_the_unit_gets_the_key_at_once_and_who_is_moved_out_no
 def test_who_is_in_a_unit_that_is_moved_into_the_scope_gets_the_key_at_once(
     lab: Lab, tmp_path: Path, elsewhere: str, team: str, make_user: MakeUser
 ) -> None:
-    with RunningService.beside_a_registry(lab, tmp_path) as service:
-        service.extra["directory"] = {"scope": {"ous": [elsewhere]}}
-        service.start()
+    with limited(lab, tmp_path, ous=[elsewhere]) as service:
         user = service.enrol(make_user(ou=team.partition(",")[0]))
-        key = service.register(user)
-        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        key = registered(service, user)
         within = f"{team.partition(',')[0]},{elsewhere}"
         move(lab, team, within)
         try:
@@ -99,12 +108,9 @@ def test_who_is_in_a_unit_that_is_moved_into_the_scope_gets_the_key_at_once(
 def test_who_comes_to_be_selected_by_the_filter_gets_the_key_at_once(
     lab: Lab, tmp_path: Path, make_user: MakeUser
 ) -> None:
-    with RunningService.beside_a_registry(lab, tmp_path) as service:
-        service.extra["directory"] = {"scope": {"filter": "(&(department=Sales)(!(employeeType=guest)))"}}
-        service.start()
+    with limited(lab, tmp_path, filter="(&(department=Sales)(!(employeeType=guest)))") as service:
         user = service.enrol(make_user())
-        key = service.register(user)
-        service.eventually(lambda: service.run("status", "--json").returncode == 0, "the registration")
+        key = registered(service, user)
         lab.apply_ldif(ldif.replace(service.account(user).dn, {"department": "sales", "employeeType": "guest"}))
         other = service.enrol(make_user())
         lab.apply_ldif(ldif.replace(service.account(other).dn, {"department": "Sales"}))
