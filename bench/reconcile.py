@@ -6,9 +6,10 @@ meanwhile. Memory is the largest sum over this process and the two that read. ``
 on a machine that others use it says more than seconds do. ``KEYTRUST_BENCH_USERS=10000000`` measures another size, and
 ``KEYTRUST_BENCH_STORE`` another store.
 
-Measured on two cores beside an hour's soak, with 1,000,000 users: first 54 s (82 s of processor time), again 39 s
-(52 s), a tenth changed 55 s (65 s), 51 registrations meanwhile within 0.25 s each, 381 MB. With 10,000,000: 602 s
-(842 s), 430 s (498 s), 614 s (648 s), 557 within 1.8 s each, 1,249 MB.
+Measured on two quiet cores, with 1,000,000 users: first 45 s (78 s of processor time), again 26 s (39 s), a tenth
+changed 42 s, 40 registrations meanwhile within 0.21 s each, 371 MB. Beside other work the first took up to 73 s. With
+10,000,000, an earlier version beside an hour's soak: 602 s (842 s), 430 s (498 s), 614 s (648 s), 557 within 1.8 s
+each, 1,249 MB.
 """
 
 from __future__ import annotations
