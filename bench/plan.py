@@ -69,7 +69,7 @@ def _measure() -> dict[str, float]:
             users,
             pages,
             policy=Policy(),
-            wrote=lambda _guid, _value: None,
+            wrote=lambda _guid, _values: {},
             dialect=Dialect.ENTRA,
             context=Context("corp.example", "S-1-5-21-1", "bench", _NOW),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID
@@ -13,7 +14,7 @@ from keytrust.cloud.source import CloudUser, KeyList, RegisteredKey, Reported
 from keytrust.credential import Dialect, attribute_text, build, rsa1_from_key
 from keytrust.directory.account import Account
 from keytrust.sync.model import Context, Plan
-from keytrust.sync.planner import make_plan
+from keytrust.sync.planner import Wrote, make_plan
 from keytrust.sync.policy import Policy
 from keytrust.sync.scope import EVERYBODY, Scope
 
@@ -84,8 +85,8 @@ class Ours:
     def __init__(self, *values: tuple[str, bytes]) -> None:
         self._values = {(guid(name), raw) for name, raw in values}
 
-    def __call__(self, account_guid: bytes, raw: bytes) -> str | None:
-        return "run-1" if (account_guid, raw) in self._values else None
+    def __call__(self, account_guid: bytes, raws: Sequence[bytes]) -> dict[bytes, str]:
+        return {raw: "run-1" for raw in raws if (account_guid, raw) in self._values}
 
 
 def plan(
@@ -93,7 +94,7 @@ def plan(
     accounts: list[Account],
     *,
     policy: Policy | None = None,
-    ours: Ours | None = None,
+    ours: Wrote | None = None,
     dialect: Dialect = Dialect.ENTRA,
     allow_removals: int | None = None,
     scope: Scope = EVERYBODY,

@@ -86,7 +86,7 @@ class Explainer:
             users,
             [account, *(other for other in others if other.guid != account.guid)],
             policy=self.policy,
-            wrote=self.journal.wrote,
+            wrote=self.journal.wrote_to,
             dialect=self.domain.dialect,
             context=Context(self.domain.name, self.domain.sid, self.source.name, now),
             scope=scope,

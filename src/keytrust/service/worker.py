@@ -26,7 +26,6 @@ from keytrust.sync.carrying import carry_out
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import Action, Change, Context, Plan
 from keytrust.sync.report import RunReport
-from keytrust.sync.written import WroteTo
 
 BATCH = 100
 """Accounts planned together: so few that a change is not long behind a batch of a complete read."""
@@ -143,7 +142,7 @@ class Worker:
             self._link.by_guid(sorted(world.neighbours)),
             world,
             policy=duty.policy,
-            wrote=WroteTo(self._journal.wrote_to, {guid: account.values for guid, account in targets.items()}),
+            wrote=self._journal.wrote_to,
             earlier=self._journal.earlier,
             dialect=self._link.dialect,
             context=Context(duty.domain, duty.domain_sid, duty.source.name, datetime.now(UTC)),

@@ -85,7 +85,7 @@ def plan_together(
                 cloud,
                 seen,
                 policy=policy,
-                wrote=member.runs.journal.wrote,
+                wrote=member.runs.journal.wrote_to,
                 earlier=member.runs.journal.earlier,
                 dialect=domain.dialect,
                 context=Context(domain.name, domain.sid, source.name, now),

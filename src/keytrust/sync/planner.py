@@ -29,8 +29,8 @@ from keytrust.sync.scope import EVERYBODY, Scope
 from keytrust.sync.seen import Seen
 from keytrust.sync.stored import StoredKey
 
-Wrote = Callable[[bytes, bytes], str | None]
-"""Given an account's GUID and a stored value: the run that wrote it, by the journal, or None."""
+Wrote = Callable[[bytes, Sequence[bytes]], Mapping[bytes, str]]
+"""Given an account's GUID and stored values: the runs that wrote them, by the journal; only of those that one wrote."""
 
 Earlier = Callable[[Sequence[bytes]], Mapping[tuple[bytes, bytes], bytes]]
 """Given objectGUIDs: the value that was last written to each account for each key, by objectGUID and KeyID."""
@@ -159,10 +159,10 @@ class Planner:
                     )
         if not isinstance(user.keys, Reported):
             self._census.unknown += 1
-        for value in stored:
-            if value.key_id in registered:
-                continue
-            owned = self._removal_reason(account, value) if isinstance(user.keys, Reported) else None
+        surplus = [value for value in stored if value.key_id not in registered]
+        runs = self._runs(account, surplus) if isinstance(user.keys, Reported) else {}
+        for value in surplus:
+            owned = self._removal_reason(value, runs) if isinstance(user.keys, Reported) else None
             if owned is None or value.key_id is None:
                 self._census.foreign += value.credential is not None
             else:
@@ -173,18 +173,22 @@ class Planner:
         self._census.out_of_scope += 1
         self._matched_with_keys += bool(user.keys.keys)
         leaving = self._scope.remove_on_leave and isinstance(user.keys, Reported)
+        runs = self._runs(account, stored) if leaving else {}
         for value in stored:
-            run = self._wrote(account.guid, value.raw) if leaving and value.key_id is not None else None
+            run = runs.get(value.raw)
             if run is None or value.key_id is None:
                 self._census.foreign += value.credential is not None
             else:
                 reason = f"the account is not in scope any more; written by run {run}"
                 self._removals.append(Change(Action.REMOVE, ref, value.raw, value.key_id, reason))
 
-    def _removal_reason(self, account: Account, value: StoredKey) -> str | None:
+    def _runs(self, account: Account, values: Sequence[StoredKey]) -> Mapping[bytes, str]:
+        """Those that wrote these values of an account."""
+        return self._wrote(account.guid, [value.raw for value in values]) if values else {}
+
+    def _removal_reason(self, value: StoredKey, runs: Mapping[bytes, str]) -> str | None:
         """Why a value that is not registered may be removed; None when it is not ours (rule 3)."""
-        run = self._wrote(account.guid, value.raw)
-        if run is not None:
+        if run := runs.get(value.raw):
             return f"no longer registered; written by run {run}"
         if self._policy.adopt and value.cloud_origin:
             return "not registered; cloud-origin value, adopted"

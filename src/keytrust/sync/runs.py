@@ -59,7 +59,7 @@ class Runs:
             source.read(cloud_progress),
             _counted(self._domain.accounts(), directory_progress),
             policy=self._policy,
-            wrote=self.journal.wrote,
+            wrote=self.journal.wrote_to,
             earlier=self.journal.earlier,
             dialect=self._domain.dialect,
             context=Context(self._domain.name, self._domain.sid, source.name, datetime.now(UTC)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -29,36 +29,12 @@ _RUNS = (
 
 def runs_that_wrote(connection: Connection, guid: bytes, values: Iterable[bytes]) -> dict[bytes, str]:
     """The latest run that wrote each of these values to this account; only those that one wrote."""
-    by_id = {value_id(guid, value): value for value in values}
-    ids, found = list(by_id), dict[bytes, str]()
-    for start in range(0, len(ids), _AT_ONCE):
-        rows = connection.execute(_RUNS, {"ids": ids[start : start + _AT_ONCE]})
-        found.update({by_id[row.value_id]: row.run for row in rows})
-    return found
-
-
-class WroteTo:
-    """Whether a run wrote a value, for accounts whose values are asked for one by one: each account is looked up once.
-
-    Args:
-        look_up: ``Journal.wrote_to``.
-        values: The values of these accounts, by objectGUID.
-    """
-
-    def __init__(
-        self, look_up: Callable[[bytes, Iterable[bytes]], dict[bytes, str]], values: Mapping[bytes, Iterable[bytes]]
-    ) -> None:
-        self._look_up = look_up
-        self._values = values
-        self._found: dict[bytes, dict[bytes, str]] = {}
-
-    def __call__(self, guid: bytes, value: bytes) -> str | None:
-        """The latest run that wrote this value to this account."""
-        if guid not in self._values:
-            return self._look_up(guid, (value,)).get(value)
-        if guid not in self._found:
-            self._found[guid] = self._look_up(guid, self._values[guid])
-        return self._found[guid].get(value)
+    ids = {value: value_id(guid, value) for value in values}
+    wanted, found = list(ids.values()), dict[bytes, str]()
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = connection.execute(_RUNS, {"ids": wanted[start : start + _AT_ONCE]})
+        found.update({row.value_id: row.run for row in rows})
+    return {value: found[each] for value, each in ids.items() if each in found}
 
 
 def values_written(connection: Connection, guids: Sequence[bytes]) -> dict[tuple[bytes, bytes], bytes]:

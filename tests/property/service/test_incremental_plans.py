@@ -99,7 +99,9 @@ def test_the_plan_of_some_accounts_is_their_part_of_the_whole_plan(
     # is not in this store's journal, so that only adoption brings removals here.
     concerned = {each.account.guid for each in (*whole.conflicts, *whole.refusals)}
     concerned |= {
-        c.account.guid for c in whole.changes if c.action == "add" or (adopt and ours(c.account.guid, c.value) is None)
+        c.account.guid
+        for c in whole.changes
+        if c.action == "add" or (adopt and c.value not in ours(c.account.guid, [c.value]))
     }
     assert concerned <= suspected
 

@@ -90,7 +90,7 @@ class Synchronisation(RuleBasedStateMachine):
     def sync(self, limit: int, cut: int | None, after: bool) -> None:
         policy = Policy(removal_limit=limit, removal_share=1)
         before = {g: list(values) for g, values in self.directory.values.items()}
-        made = plan(self._cloud(), self.directory.accounts(), policy=policy, ours=self.journal.wrote)  # type: ignore[arg-type]
+        made = plan(self._cloud(), self.directory.accounts(), policy=policy, ours=self.journal.wrote_to)
         self._check_plan(made.changes, limit)
         self.directory.sent.clear()
         self.directory.lost_after = after
@@ -100,7 +100,7 @@ class Synchronisation(RuleBasedStateMachine):
         for g, values in before.items():
             gone = set(values) - set(self.directory.values[g])
             assert gone == {c.value for c in made.changes if c.action is Action.REMOVE and c.account.guid == g}
-        again = plan(self._cloud(), self.directory.accounts(), policy=policy, ours=self.journal.wrote)  # type: ignore[arg-type]
+        again = plan(self._cloud(), self.directory.accounts(), policy=policy, ours=self.journal.wrote_to)
         assert again.additions == 0, "what was added is there"
 
     @rule()

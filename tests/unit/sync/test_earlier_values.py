@@ -22,7 +22,7 @@ def _plan(journal: Journal, minutes: int, number: int = 1) -> Plan:
         [cloud_user("alice", (key(number, created=None),))],
         [account("alice")],
         policy=Policy(),
-        wrote=journal.wrote,
+        wrote=journal.wrote_to,
         dialect=Dialect.ENTRA,
         context=replace(CONTEXT, made_at=NOW + timedelta(minutes=minutes)),
         earlier=journal.earlier,
