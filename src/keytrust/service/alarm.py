@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from keytrust.audit.devices import Device
-from keytrust.audit.model import Finding, Severity
+from keytrust.audit.model import Severity
 from keytrust.credential import KeySource
 from keytrust.directory.replication import Origin
 from keytrust.errors import DirectoryError
@@ -19,7 +19,7 @@ from keytrust.service.journal_queries import removed_last
 from keytrust.service.link import Linked
 from keytrust.service.mirror import NewValue
 from keytrust.service.planning import claimants
-from keytrust.service.unexpected import MOST_QUESTIONS, Inquiry, Opinion, judge_values
+from keytrust.service.unexpected import MOST_QUESTIONS, Inquiry, Opinion, inspected, judge_values
 from keytrust.sync.chain import value_id
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import AccountRef
@@ -76,15 +76,16 @@ class Alarm:
                 user.id: user
                 for user in claimants(connection, self._duty.mirror, {account.source_anchor}, {account.sid})
             }
-        devices = self._devices(new.raw for new in values)
-        judged = judge_values(account, [new.raw for new in values], list(users.values()), devices, now)
-        asked: dict[bytes, tuple[Finding, ...]] = {}
-        doubtful = [raw for raw, findings in judged.items() if findings and StoredKey.read(raw).serves]
+        devices, seen = self._devices(new.raw for new in values), inspected(account)
+        judged = judge_values(account, seen, list(users.values()), devices, now)
+        doubtful = {new.raw for new in values if judged[new.raw] and StoredKey.read(new.raw).serves}
+        asked = judged
         if doubtful and not account.computer and (user := inquiry.user(account)) is not None:
             users[user.id] = user
-            asked = judge_values(account, doubtful, list(users.values()), devices, now)
+            asked = judge_values(account, seen, list(users.values()), devices, now)
         for new in values:
-            yield new, Opinion(asked.get(new.raw, judged[new.raw]), asked=new.raw in asked)
+            again = asked is not judged and new.raw in doubtful
+            yield new, Opinion((asked if again else judged)[new.raw], asked=again)
 
     def _devices(self, raws: Iterable[bytes]) -> list[Device]:
         """The devices behind keys that say they were registered with Active Directory itself."""

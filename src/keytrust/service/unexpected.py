@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from keytrust.audit.devices import Device, Devices
 from keytrust.audit.inspect import inspect
-from keytrust.audit.model import AccountKind, Code, Finding, Severity, Subject
+from keytrust.audit.model import AccountKind, Code, Finding, InspectedValue, Severity, Subject
 from keytrust.audit.registered import RegisteredKeys
 from keytrust.audit.rules import Context, judge
 from keytrust.cloud.one_user import UserName, UserSource
@@ -71,16 +71,21 @@ class Opinion:
         return self.findings[0].message + (f"; also {more}" if more else "")
 
 
+def inspected(account: Account) -> list[InspectedValue]:
+    """An account's values, in their order, as ``judge_values`` takes them. Pure."""
+    return [inspect(value, account.dn) for value in account.values]
+
+
 def judge_values(
-    account: Account, raws: Iterable[bytes], users: Sequence[CloudUser], devices: Iterable[Device], now: int
+    account: Account, seen: list[InspectedValue], users: Sequence[CloudUser], devices: Iterable[Device], now: int
 ) -> dict[bytes, tuple[Finding, ...]]:
-    """What speaks against some of an account's values, worst first. Pure.
+    """What speaks against each of an account's values, worst first. Pure.
 
     Together, since each is judged beside all others of the account: one by one a thousand would take a million looks.
 
     Args:
         account: As it is now.
-        raws: The values.
+        seen: Its values, from ``inspected``.
         users: The cloud users who claim the account, as far as they are known.
         devices: Devices of the directory that the account's values name.
         now: Seconds since 1970.
@@ -98,18 +103,16 @@ def judge_values(
     )
     known = Devices(devices, source="the directory", complete=False)
     context = Context(now, RegisteredKeys([*users, _EVERYBODY_ELSE]), known)
-    seen = [inspect(value, account.dn) for value in account.values]
     findings, states = judge(context, subject, seen)
     about: dict[object, list[Finding]] = {}
     for finding in findings:
         if finding.code not in _HARMLESS:
             about.setdefault(finding.evidence.get("value"), []).append(finding)
     registered = {value.identity for value, state in zip(seen, states, strict=True) if state == "registered"}
-    identities = {raw: value.identity for raw, value in zip(account.values, seen, strict=True)}
     judged = {}
-    for raw in raws:
-        against = about.get(identities[raw].hex(), [])
-        if identities[raw] in registered:  # on a privileged account that is for the policy to allow, not for an alarm
+    for raw, value in zip(account.values, seen, strict=True):
+        against = about.get(value.identity.hex(), [])
+        if value.identity in registered:  # on a privileged account that is for the policy to allow, not for an alarm
             against = [finding for finding in against if finding.code is not Code.PRIVILEGED_ACCOUNT]
         judged[raw] = tuple(sorted(against, key=lambda finding: finding.severity.rank))
     return judged
