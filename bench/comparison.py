@@ -107,7 +107,7 @@ def _short(key_ids: Iterable[bytes | None]) -> list[str]:
 
 
 def journaled(service: RunningService) -> int:
-    """How many changes its journal has."""
+    """The number of its journal's last row, which grows with every change."""
     engine = open_store(service.store)
     with engine.connect() as connection:
         rows: int = connection.execute(select(func.max(journal_table.c.seq))).scalar() or 0

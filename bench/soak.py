@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -29,11 +29,11 @@ from statistics import median
 from typing import NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import func, select
 from tests.support.running import RunningService
 from tests.support.unruly import Reply, Unruly, unruly
 
-from bench.comparison import journaled, settled
+from bench.comparison import settled
 from bench.population import key_material
 from bench.result import BenchResult
 from bench.site import bench_lab
@@ -136,6 +136,26 @@ class _Sample(NamedTuple):
     keys: int
 
 
+def _resting(service: RunningService, users: list[LabUser]) -> dict[str, list[bytes]]:
+    """Register keys for all of them, past HTTP; returns their KeyIDs."""
+    devices = [uuid4() for _ in range(2)]
+    keys = {user: {device: _strong_material() for device in devices} for user in users}
+    with closing(Database.open(service.registry.database_url)) as database:
+        for device in devices:
+            register_device(database, device)
+        for some in chunks(users):
+            with database.write() as connection:
+                for user in some:
+                    row = find_user(connection, upn=service.upn(user))
+                    assert row is not None
+                    for device, material in keys[user].items():
+                        origin = Origin("bench", time.time_ns() // 1000)
+                        register_key(
+                            connection, user_id=row.id, device_id=str(device), material=material, origin=origin
+                        )
+    return {user.sam: [sha256(material).digest() for material in keys[user].values()] for user in users}
+
+
 def _strong_material() -> bytes:
     """A key that nothing is found wrong with, about one in twelve, and that nobody has."""
     while key_faults(material := key_material(random.getrandbits(64))):
@@ -143,38 +163,11 @@ def _strong_material() -> bytes:
     return material
 
 
-def _resting(service: RunningService, users: list[LabUser]) -> dict[str, list[bytes]]:
-    """Register keys for all of them, past HTTP; returns their KeyIDs."""
-    devices = [uuid4() for _ in range(2)]
-    key_ids: dict[str, list[bytes]] = {}
-    with closing(Database.open(service.registry.database_url)) as database:
-        for device in devices:
-            register_device(database, device)
-
-        def register(some: Sequence[LabUser]) -> Callable[[Connection], None]:
-            def do(connection: Connection) -> None:
-                for user in some:
-                    row = find_user(connection, upn=service.upn(user))
-                    assert row is not None
-                    materials = [_strong_material() for _ in devices]
-                    for device, material in zip(devices, materials, strict=True):
-                        origin = Origin("bench", time.time_ns() // 1000)
-                        register_key(
-                            connection, user_id=row.id, device_id=str(device), material=material, origin=origin
-                        )
-                    key_ids[user.sam] = [sha256(material).digest() for material in materials]
-
-            return do
-
-        for some in chunks(users):
-            database.transact(register(some))
-    return key_ids
-
-
 def _await_keys(service: RunningService, count: int) -> None:
+    """Wait until there is nothing left to do after the first complete read."""
     deadline = time.monotonic() + 60 + count / 20
-    while (done := journaled(service)) < count:
-        assert time.monotonic() < deadline, f"{done} of {count} keys were written: {service.log.read_text()[-3000:]}"
+    while left := _stuck(service):
+        assert time.monotonic() < deadline, f"{left} accounts were left: {service.log.read_text()[-3000:]}"
         time.sleep(1)
 
 
