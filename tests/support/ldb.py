@@ -30,6 +30,16 @@ def move(lab: Lab, dn: str, to: str) -> None:
 
 
 @contextmanager
+def moved(lab: Lab, dn: str, to: str) -> Iterator[None]:
+    """An object by another name or elsewhere, and then where it was."""
+    move(lab, dn, to)
+    try:
+        yield
+    finally:
+        move(lab, to, dn)
+
+
+@contextmanager
 def attributes(lab: Lab, dn: str, **wanted: str | bytes | Sequence[bytes]) -> Iterator[None]:
     """An object with other values, and then with its own again. ``_`` in a name stands for a hyphen; empty is none."""
     names = {name.replace("_", "-"): value for name, value in wanted.items()}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
-from tests.support.ldb import SAM, move
+from tests.support.ldb import SAM, moved
 from tests.support.running import RunningService
 
 from keytrust.directory.account import guid_text
@@ -34,8 +34,7 @@ def test_a_user_who_is_renamed_and_moved_keeps_the_keys_and_gets_more_without_an
     before = service.account(user)
     new = LabUser(f"n-{uuid4().hex[:8]}")
     dn = f"CN={ldif.escape(f'#1 Née, Änne {new.sam}')},{elsewhere}"
-    move(lab, before.dn, dn)
-    try:
+    with moved(lab, before.dn, dn):
         change(lab, dn, sAMAccountName=new.sam, userPrincipalName=f"{new.sam}@{lab.spec.domain}")
         service.enrol(new)  # the registry follows the account, as an import does
         second = service.register(new)
@@ -47,8 +46,6 @@ def test_a_user_who_is_renamed_and_moved_keeps_the_keys_and_gets_more_without_an
         service.await_values(new, 1)
         assert service.events("unexpected-value") == []
         assert service.run("explain", new.sam).returncode in (0, 2)
-    finally:
-        move(lab, dn, before.dn)
 
 
 def test_a_user_who_is_disabled_and_enabled_again_keeps_the_key(service: RunningService, make_user: MakeUser) -> None:

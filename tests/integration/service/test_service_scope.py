@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from tests.support.ldb import move
+from tests.support.ldb import moved
 from tests.support.running import RunningService
 
 from keytrust.lab import Lab, LabUser, ldif
@@ -77,13 +77,8 @@ def test_who_is_moved_into_the_unit_gets_the_key_at_once_and_who_is_moved_out_no
     with limited(lab, tmp_path, ous=[elsewhere]) as service:
         user = service.enrol(make_user())
         key = registered(service, user)
-        home = service.account(user).dn
-        away = f"CN={user.sam},{elsewhere}"
-        move(lab, home, away)
-        try:
+        with moved(lab, service.account(user).dn, f"CN={user.sam},{elsewhere}"):
             service.await_sign_in(user, key)
-        finally:
-            move(lab, away, home)
         service.register(user)
         within = service.enrol(make_user(ou=elsewhere.partition(",")[0]))
         service.register(within)
@@ -97,12 +92,8 @@ def test_who_is_in_a_unit_that_is_moved_into_the_scope_gets_the_key_at_once(
     with limited(lab, tmp_path, ous=[elsewhere]) as service:
         user = service.enrol(make_user(ou=team.partition(",")[0]))
         key = registered(service, user)
-        within = f"{team.partition(',')[0]},{elsewhere}"
-        move(lab, team, within)
-        try:
+        with moved(lab, team, f"{team.partition(',')[0]},{elsewhere}"):
             service.await_sign_in(user, key)
-        finally:
-            move(lab, within, team)
 
 
 def test_who_comes_to_be_selected_by_the_filter_gets_the_key_at_once(
