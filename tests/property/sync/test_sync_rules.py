@@ -101,7 +101,7 @@ class Synchronisation(RuleBasedStateMachine):
             gone = set(values) - set(self.directory.values[g])
             assert gone == {c.value for c in made.changes if c.action is Action.REMOVE and c.account.guid == g}
         again = plan(self._cloud(), self.directory.accounts(), policy=policy, ours=self.journal.wrote_to)
-        assert again.additions == 0, "what was added is there"
+        self._check_what_is_left(made.changes, again.changes)
 
     @rule()
     def undo_the_last_run(self) -> None:
@@ -144,6 +144,18 @@ class Synchronisation(RuleBasedStateMachine):
                     if other != change.account.guid:
                         assert change.key_id not in {StoredKey.read(raw).key_id for raw in values}
 
+    def _check_what_is_left(self, made, again) -> None:  # type: ignore[no-untyped-def]
+        """After a run only that is left to be added which had to wait for a removal: a key that went to another user.
+
+        While its value is with the first account, the second one's is refused (rule 9); the next run writes it.
+        """
+        added = {(change.account.guid, change.key_id) for change in made if change.action is Action.ADD}
+        removed = {(change.account.guid, change.key_id) for change in made if change.action is Action.REMOVE}
+        for change in again:
+            if change.action is Action.ADD:
+                assert (change.account.guid, change.key_id) not in added, "what was added is there"
+                assert any(i == change.key_id and g != change.account.guid for g, i in removed)
+
     def _cloud(self) -> list[CloudUser]:
         users = []
         for name in NAMES:
@@ -169,6 +181,23 @@ class Synchronisation(RuleBasedStateMachine):
         return apply_changes(
             changes, directory=self.directory, journal=self.journal, run=run, in_flight=3, sleep=lambda _: None
         )
+
+
+def test_a_key_that_goes_to_another_user_is_written_there_in_the_next_run() -> None:
+    world = Synchronisation()
+    try:
+        world.register("dave", 3)
+        world.sync(limit=1, cut=None, after=False)
+        world.revoke("dave", 3)
+        world.register("alice", 3)
+        world.sync(limit=1, cut=None, after=False)
+        assert world.directory.values[guid("dave")] == world.directory.values[guid("alice")] == []
+        world.sync(limit=1, cut=None, after=False)
+        held = world.directory.values
+        assert [StoredKey.read(raw).key_id for raw in held[guid("alice")]] == [key(3).key_id]
+        assert held[guid("dave")] == []
+    finally:
+        world.teardown()
 
 
 TestSynchronisation = Synchronisation.TestCase
