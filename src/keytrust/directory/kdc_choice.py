@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-PRIVATE = "keytrust-krb5-"
-"""How our own directories for ticket caches begin; they go when the cache goes."""
+from keytrust.private_folder import is_private
 
 _HOST = re.compile(r"[A-Za-z0-9_-]+((?:\.[A-Za-z0-9_-]+)+)\.?")
 
@@ -23,7 +22,7 @@ def preferring(server: str, cache: Path) -> Path | None:
             that is named by its address.
     """
     named = _HOST.fullmatch(server)
-    if named is None or server.replace(".", "").isdigit() or not cache.parent.name.startswith(PRIVATE):
+    if named is None or server.replace(".", "").isdigit() or not is_private(cache.parent):
         return None
     host = server.rstrip(".").lower()
     place = cache.parent / f"{host}.conf"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from keytrust.directory.kdc_choice import PRIVATE, preferring
+from keytrust.directory.kdc_choice import preferring
 from keytrust.directory.settings import Auth, DirectorySettings
 from keytrust.errors import ConfigError, DirectoryError
+from keytrust.private_folder import private_folder
 
 NOTHING_DONE = "Nothing was read or changed."
 _FIRST_TRIES = 3
@@ -69,8 +69,8 @@ def ticket_cache(
     if settings.auth is Auth.CCACHE:
         yield _own_cache(settings)
         return
-    with tempfile.TemporaryDirectory(prefix=PRIVATE) as private:
-        cache = Path(private) / "ccache"
+    with private_folder("krb5") as private:
+        cache = private / "ccache"
         _kinit_somewhere(settings, cache, servers, silent)
         yield cache
 
@@ -82,8 +82,8 @@ def password_cache(settings: DirectorySettings, principal: str, password: str) -
     Raises:
         DirectoryError: no ticket was given, with the cause and the remedy.
     """
-    with tempfile.TemporaryDirectory(prefix=PRIVATE) as private:
-        cache = Path(private) / "ccache"
+    with private_folder("krb5") as private:
+        cache = private / "ccache"
         _run(["kinit", "--", principal], settings, cache, f"No Kerberos ticket for {principal}", password + "\n")
         yield cache
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from sqlalchemy import Boolean, Column, Connection, Engine, Integer, MetaData, Table, delete, func, select
 
 from keytrust.errors import StoreError
+from keytrust.private_folder import private_folder
 from keytrust.service.mirror import chunks
 from keytrust.service.sides import SIDES, Side, Tuples
 
@@ -31,8 +31,8 @@ def staging_folder(store: Engine, mirror: int) -> Iterator[Path]:
     Beside an SQLite store, since they may need as much room as it; else where temporary files are.
     """
     if store.dialect.name != "sqlite":
-        with tempfile.TemporaryDirectory(prefix="keytrust-") as temporary:
-            yield Path(temporary)
+        with private_folder("reading") as folder:
+            yield folder
         return
     folder = Path(f"{store.url.database}.reading-{mirror}")
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed: a domain has one writer

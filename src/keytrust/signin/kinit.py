@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from keytrust.errors import SigninError
+from keytrust.private_folder import private_folder
 from keytrust.signin.certificate import Chain
 
 _MOST_BYTES = 1_000_000
@@ -75,8 +75,7 @@ def run_kinit(
         SigninError: kinit is not installed, or there is no room for its files.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="keytrust-signin-") as name:  # mode 0700
-            place = Path(name)
+        with private_folder("signin") as place:
             _write(place / "user.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
             _write(place / "chain.pem", chain.leaf + chain.issuer)
             _write(place / "anchors.pem", kdc_ca + b"\n" + chain.issuer)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from keytrust.directory import kerberos
-from keytrust.directory.kdc_choice import PRIVATE, preferring
+from keytrust.directory.kdc_choice import preferring
 from keytrust.directory.kerberos import environment, ticket_cache
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import DirectoryError
+from keytrust.private_folder import private_folder
 
 
 def settings(folder: Path, timeout: float = 30) -> DirectorySettings:
@@ -26,10 +28,9 @@ def settings(folder: Path, timeout: float = 30) -> DirectorySettings:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Path:
-    folder = tmp_path / f"{PRIVATE}1"
-    folder.mkdir()
-    return folder / "ccache"
+def cache() -> Iterator[Path]:
+    with private_folder("krb5") as folder:
+        yield folder / "ccache"
 
 
 def test_the_controller_that_is_talked_to_goes_before_the_usual_configuration(tmp_path: Path, cache: Path) -> None:

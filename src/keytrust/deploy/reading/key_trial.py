@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from functools import cached_property
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from keytrust.deploy.checks.facts import KeyTrial, Unread
 from keytrust.errors import SigninError
+from keytrust.private_folder import private_folder
 from keytrust.signin.certificate import Chain, make_chain
 from keytrust.signin.kinit import run_kinit
 from keytrust.signin.refusal import refused_with
@@ -50,8 +49,8 @@ class KeyNobodyHas:
         realm = self._principal.rpartition("@")[2]
         key, chain = self._credential
         try:
-            with tempfile.TemporaryDirectory(prefix="keytrust-doctor-") as folder:
-                config = Path(folder) / "krb5.conf"
+            with private_folder("doctor") as folder:
+                config = folder / "krb5.conf"
                 config.write_text(_ONE_KDC.format(realm=realm, host=host), encoding="utf-8")
                 done = run_kinit(
                     self._principal,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from keytrust.directory.connection import needs_ticket
 from keytrust.directory.kerberos import environment, ticket_cache
 from keytrust.directory.settings import DirectorySettings
 from keytrust.errors import KeytrustError
+from keytrust.private_folder import private_folder
 
 MAX_BYTES = 4 * 2**20
 """Of one file; group policies of thousands of settings are smaller."""
@@ -42,9 +42,9 @@ def read_files(
     if not needs_ticket(settings):
         return found | dict.fromkeys(good, Unread("SYSVOL is only read where signing in goes by Kerberos"))
     try:
-        with ticket_cache(settings, (host,)) as cache, tempfile.TemporaryDirectory(prefix="keytrust-sysvol-") as folder:
+        with ticket_cache(settings, (host,)) as cache, private_folder("sysvol") as folder:
             for part in _parts(good):
-                found |= _read(settings, cache, host, part, Path(folder), timeout)
+                found |= _read(settings, cache, host, part, folder, timeout)
     except KeytrustError as error:
         return found | dict.fromkeys(good, Unread(error.message))
     except OSError as error:
