@@ -18,6 +18,7 @@ NAMES = (
     "graph",
     "audit",
     "planted",
+    "flood",
     "failover",
     "latency",
     "reconcile",

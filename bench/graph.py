@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter, process_time
 
+from bench.memory import peak_megabytes
 from bench.registry import fill, site
 from bench.result import BenchResult
 from keytrust.cloud.graph import GraphSource
@@ -51,15 +52,7 @@ def _read(url: str, token: Path, count: int) -> dict[str, float]:
         found += len(user.keys.keys)
     if found != count:
         raise RuntimeError(f"{found} keys were read, not {count}")
-    return {"seconds": perf_counter() - began, "cpu": process_time() - used, "megabytes": _peak_megabytes()}
-
-
-def _peak_megabytes() -> float:
-    """The peak of this program alone. ``getrusage`` would count what the process that started it held at the time."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("the kernel does not tell the peak memory")
+    return {"seconds": perf_counter() - began, "cpu": process_time() - used, "megabytes": peak_megabytes()}
 
 
 if __name__ == "__main__":

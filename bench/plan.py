@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import marshal
-import resource
 import struct
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from time import perf_counter
 from typing import IO
 from uuid import UUID
 
+from bench.memory import peak_megabytes
 from bench.result import BenchResult
 from keytrust.cloud.source import CloudUser, RegisteredKey, Reported
 from keytrust.credential import Dialect, attribute_text, build, to_rsa1
@@ -76,7 +76,7 @@ def _measure() -> dict[str, float]:
         seconds = perf_counter() - began - pages.reading
     assert not plan.changes
     assert plan.census.present == USERS
-    return {"seconds": seconds, "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"seconds": seconds, "megabytes": peak_megabytes()}
 
 
 class _Pages:
