@@ -97,12 +97,16 @@ def until_both_have(site: Site, expected: Counter[bytes]) -> None:
 
 
 def sync(
-    site: Site, *, when: int = 0, then: Callable[[], None] = lambda: None, timeout: float = 30
+    site: Site,
+    *,
+    when: int = 0,
+    then: Callable[[], None] = lambda: None,
+    timeout: float = 30,
+    directory: DirectorySettings | None = None,
 ) -> tuple[Plan, RunReport | None]:
     """Run a sync; when this many changes are done, let something happen."""
     settings = site.settings
-    assert settings.directory is not None
-    directory = settings.directory.model_copy(update={"timeout": timeout})
+    directory = (directory or settings.need_directory()).model_copy(update={"timeout": timeout})
     happened = False
 
     def progress(done: int) -> None:
@@ -231,4 +235,9 @@ def test_when_all_are_gone_the_run_says_so_and_the_next_one_completes_it(pair: S
     assert report.complete, report.stopped_because
     expected = Counter({change.key_id: 1 for change in plan.changes})
     assert len(expected) == PEOPLE
+    assert keys(at(pair, 1)) == expected
+    # Samba 4.24 that is killed in a commit may use an update sequence number twice, seen in 1 of 66 such kills: the
+    # other one takes the first change after that for one that it has. Who plans by the other one writes that key there.
+    _, report = sync(pair, directory=only(pair, 2))
+    assert report is None or report.complete, report
     until_both_have(pair, expected)
