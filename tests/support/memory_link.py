@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -40,6 +41,7 @@ class MemoryLink:
 
     def __init__(self, directory: MemoryDirectory) -> None:
         self.directory = directory
+        self.others: dict[str, MemoryDirectory] = {}
         self.drops = 0
         self.clock: Callable[[], datetime] | None = None
         self.in_scope = EVERYBODY
@@ -65,6 +67,9 @@ class MemoryLink:
 
     def origin(self, guid: bytes, binary: bytes) -> Origin | None:
         return Origin("DC2", datetime(2026, 1, 2, tzinfo=UTC), exact=True)
+
+    def at(self, server: str) -> AbstractContextManager[MemoryDirectory]:
+        return nullcontext(self.others.get(server, self.directory))
 
     def writer(self) -> MemoryWriter:
         return self.directory.writer()

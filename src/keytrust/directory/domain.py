@@ -110,6 +110,14 @@ class Domain:
         """
         return self._access.open_to(server, timeout=timeout)
 
+    def sign_in(self) -> None:
+        """Have a fresh ticket for the connections that are made from now on.
+
+        Raises:
+            DirectoryError: none was given.
+        """
+        self._access.sign_in()
+
     def writer(self) -> Session:
         """A new connection for changes, with a fresh ticket (a long run outlives its first one).
 

@@ -55,6 +55,9 @@ class EventKind(StrEnum):
     """A change shows at another domain controller. ``server``, ``seconds`` since it was confirmed, ``keyId``."""
     NOT_REPLICATED = "not-replicated"
     """Changes have not reached another domain controller in time. ``server``, ``changes``."""
+    MADE_AGAIN = "made-again"
+    """A change that replication had lost was made at the domain controller that lacked it. ``action``, ``keyId``,
+    ``run``, ``server``, ``origin`` (where it was made first)."""
     WOULD_WRITE = "would-write"
     """Staging mode: a change that was not made. ``action``, ``keyId``."""
 
@@ -133,4 +136,5 @@ _LOUD = {
     EventKind.FEED_FAILED,
     EventKind.LEASE_LOST,
     EventKind.NOT_REPLICATED,
+    EventKind.MADE_AGAIN,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,13 +14,14 @@ from keytrust.credential import Dialect
 from keytrust.directory.account import Account
 from keytrust.directory.controller import time_of
 from keytrust.directory.domain import Domain
+from keytrust.directory.one_controller import OneController
 from keytrust.directory.replication import Origin
 from keytrust.directory.session import Answer, Verdict
 from keytrust.directory.settings import DirectorySettings
 from keytrust.service.evidence import devices_in, origin_in
 from keytrust.sync.carrying import Place
 from keytrust.sync.scope import Scope, scope_of
-from keytrust.sync.writing import Writer
+from keytrust.sync.writing import Directory, Writer
 
 
 class Link:
@@ -89,6 +91,10 @@ class Link:
     def origin(self, guid: bytes, binary: bytes) -> Origin | None:
         """Where the value with this binary part was written, as far as the domain controller tells."""
         return origin_in(self.domain, guid, binary)
+
+    def at(self, server: str) -> AbstractContextManager[Directory]:
+        """One domain controller and no other."""
+        return OneController(self.domain, server)
 
     def writer(self) -> Writer:
         """A connection for changes: the one that was used last, while it is well."""
@@ -170,5 +176,6 @@ class Linked(Protocol):
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]: ...
     def devices(self, identifiers: Sequence[UUID]) -> list[Device]: ...
     def origin(self, guid: bytes, binary: bytes) -> Origin | None: ...
+    def at(self, server: str) -> AbstractContextManager[Directory]: ...
     def writer(self) -> Writer: ...
     def drop(self) -> None: ...

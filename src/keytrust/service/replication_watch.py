@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from keytrust.directory.replicas import replicas_of
@@ -13,7 +13,7 @@ from keytrust.service.duty import Duty
 from keytrust.service.events import Event, EventKind
 from keytrust.service.link import Link
 from keytrust.sync.model import Action
-from keytrust.sync.replication import Arrival, Overdue, Replication, Written
+from keytrust.sync.replication import LIMIT_SECONDS, Arrival, Overdue, Passed, Replication, Told, Written
 
 POLL_SECONDS = 0.25
 _ANSWER_SECONDS = 3.0
@@ -27,14 +27,23 @@ class ReplicationWatch:
     Args:
         duty: The domain.
         link: The directory; this watch's own.
+        lost: Told changes that will never arrive at a domain controller, by its name.
+        limit: Seconds after which a change that has not arrived is told.
     """
 
-    def __init__(self, duty: Duty, link: Link) -> None:
+    def __init__(
+        self,
+        duty: Duty,
+        link: Link,
+        lost: Callable[[str, Sequence[Written]], None],
+        limit: float = LIMIT_SECONDS,
+    ) -> None:
         self._duty = duty
+        self._lost = lost
         self._link = link
         self._known_at: float | None = None
         self._sessions: dict[str, Session] = {}
-        self._replication = Replication(self._ask)
+        self._replication = Replication(self._ask, limit=limit)
 
     def __call__(self, event: Event) -> None:
         """Take a change in that was made."""
@@ -98,7 +107,7 @@ class ReplicationWatch:
                 kept.close()
             raise
 
-    def _tell(self, host: str, told: Sequence[Arrival | Overdue]) -> None:
+    def _tell(self, host: str, told: Sequence[Told]) -> None:
         for each in told:
             if isinstance(each, Arrival):
                 self._duty.tell(
@@ -109,6 +118,9 @@ class ReplicationWatch:
                     seconds=round(each.seconds, 3),
                     keyId=each.change.key_id.hex(),
                 )
+        lost = [each.change for each in told if isinstance(each, Passed)]
+        if lost:
+            self._lost(host, lost)
         late = [each for each in told if isinstance(each, Overdue)]
         if late:
             first = late[0]

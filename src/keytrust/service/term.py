@@ -70,7 +70,7 @@ class Term:
         self._began = time.monotonic()
         scope = ScopeWatch(duty, self._links["scope"], self._worker.wake)
         self._scope = self._repeating("scope", scope.poll, POLL_SECONDS, 60.0) if scope.needed else None
-        self._replicas = ReplicationWatch(duty, self._links["replicas"])
+        self._replicas = ReplicationWatch(duty, self._links["replicas"], worker.mending.take)
         self._replication = self._repeating("replication", self._replicas.poll, REPLICA_SECONDS, 60.0)
 
     def serve(self) -> None:

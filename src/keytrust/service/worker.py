@@ -19,6 +19,7 @@ from keytrust.service.duty import Duty
 from keytrust.service.events import EventKind
 from keytrust.service.limits import held_because
 from keytrust.service.link import Linked
+from keytrust.service.mending import Mending
 from keytrust.service.outcomes import Outcomes
 from keytrust.service.planning import plan_accounts, world_of
 from keytrust.service.worklist import HELD_SECONDS, Entry
@@ -66,6 +67,8 @@ class Worker:
         self._now = now
         self._journal = Journal(duty.store, duty.lease.fence)
         self._outcomes = Outcomes(duty, link, self._journal, now)
+        self.mending = Mending(duty, link, self._journal)
+        """Takes what replication has lost."""
         self.beat = time.monotonic()
         """When it last began with a batch, by the monotonic clock: one call of ``work`` may take an hour."""
 
@@ -88,6 +91,8 @@ class Worker:
             self._each_on_its_own_if_need_be(entries, self._work_on)
         if not duty.stopping():
             self._decide_on_removals()
+        if not duty.stopping():
+            self.mending.work()
 
     def _each_on_its_own_if_need_be(
         self, entries: Sequence[Entry], do: Callable[[Sequence[Entry]], None], *, again: bool = False

@@ -14,11 +14,18 @@ from keytrust.sync.model import AccountRef, Action
 from keytrust.sync.stored import StoredKey
 
 LIMIT_SECONDS = 900.0
-"""After so long a change that has not arrived is given up on, and told."""
+"""After so long a change that has not arrived is told."""
+PASSED_SECONDS = 30.0
+"""So long a change is still awaited when a later one of the same domain controller has arrived: links may come after
+objects, and by another way."""
+LATER_SECONDS = 1.0
+"""Only a change that was confirmed so much later counts as a later one: of two in flight either may come first."""
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_FAULT_PAUSE = 0.25, 5.0, 60.0
 """Seconds between two questions to one domain controller: growing while nothing arrives or it does not answer."""
 MOST_WAITING = 10_000
 """Changes watched at one domain controller; of a mass import the rest is not watched."""
+MOST_LATE = 1_000
+"""Changes that have not arrived in time and are remembered, for one domain controller."""
 AT_ONCE = 250
 """Accounts that one domain controller is asked about at a time."""
 
@@ -64,9 +71,30 @@ class Overdue:
     fault: str
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A change that a domain controller will never get: replication has brought it a later one of the same origin.
+
+    A domain controller that is killed in a commit may use an update sequence number twice. Its partners then take the
+    second change for one that they have, by their up-to-dateness vectors ([MS-ADTS] 3.1.1.1.11).
+    """
+
+    change: Written
+    host: str
+
+
+Told = Arrival | Overdue | Passed
+
+
 @dataclass(slots=True)
 class _Host:
     waiting: OrderedDict[Key, Written] = field(default_factory=OrderedDict)
+    late: OrderedDict[Key, Written] = field(default_factory=OrderedDict)
+    """Told as overdue, and not asked for any more until a later change arrives."""
+    newest: dict[str, float] = field(default_factory=dict)
+    """When the latest addition that has arrived was confirmed, by the domain controller where it was made."""
+    passed: dict[Key, float] = field(default_factory=dict)
+    """When it was first seen that replication has passed a change."""
     pause: float = FIRST_PAUSE
     next_ask: float = 0.0
     fault: str = ""
@@ -100,12 +128,15 @@ class Replication:
         """Watch a change from now on; of two that undo each other the later counts."""
         with self._lock:
             for name, host in self._hosts.items():
+                key = change.account.guid, change.key_id
+                host.late.pop(key, None)
+                host.passed.pop(key, None)
                 if same_host(name, change.server):
-                    host.waiting.pop((change.account.guid, change.key_id), None)
+                    host.waiting.pop(key, None)
                 elif len(host.waiting) >= MOST_WAITING:
                     host.unwatched += 1
                 else:
-                    host.waiting[change.account.guid, change.key_id] = change
+                    host.waiting[key] = change
                     if not host.fault:
                         host.pause, host.next_ask = FIRST_PAUSE, min(host.next_ask, self._clock() + FIRST_PAUSE)
 
@@ -115,7 +146,7 @@ class Replication:
         with self._lock:
             return [name for name, host in self._hosts.items() if host.waiting and host.next_ask <= now]
 
-    def look(self, name: str) -> list[Arrival | Overdue]:
+    def look(self, name: str) -> list[Told]:
         """Ask one domain controller about what it is waited for; may be called for several at the same time."""
         with self._lock:
             host = self._hosts.get(name)
@@ -137,26 +168,56 @@ class Replication:
         batch: list[tuple[Key, Written]],
         shown: Mapping[bytes, Sequence[bytes]] | None,
         fault: str,
-    ) -> list[Arrival | Overdue]:
-        now, told = self._clock(), list[Arrival | Overdue]()
-        arrived = False
+    ) -> list[Told]:
+        now, told = self._clock(), list[Told]()
         with self._lock:
             host.fault = fault
+            batch = [(key, change) for key, change in batch if host.waiting.get(key) is change]  # not undone meanwhile
+            if shown is not None:
+                told += self._arrivals(name, host, batch, shown, now)
+            arrived = bool(told)
             for key, change in batch:
-                if host.waiting.get(key) is not change:
-                    continue  # undone meanwhile
-                if shown is not None and _shows(shown.get(change.account.guid), change):
+                if key not in host.waiting:
+                    continue
+                passed = host.newest.get(change.server, 0.0) > change.at + LATER_SECONDS
+                if passed and shown is not None and now - host.passed.setdefault(key, now) > PASSED_SECONDS:
+                    del host.waiting[key], host.passed[key]
+                    told.append(Passed(change, name))
+                elif not passed and now - change.at > self._limit:
                     del host.waiting[key]
-                    arrived, host.lag = True, now - change.at
-                    told.append(Arrival(change, name, host.lag))
-                elif now - change.at > self._limit:
-                    del host.waiting[key]
+                    host.late[key] = change
                     told.append(Overdue(change, name, fault))
                 else:
                     host.waiting.move_to_end(key)
+            while len(host.late) > MOST_LATE:
+                host.late.popitem(last=False)
             longest = LONGEST_FAULT_PAUSE if fault else LONGEST_PAUSE
             host.pause = FIRST_PAUSE if arrived else min(longest, host.pause * 2)
             host.next_ask = now + host.pause
+        return told
+
+    def _arrivals(
+        self,
+        name: str,
+        host: _Host,
+        batch: Sequence[tuple[Key, Written]],
+        shown: Mapping[bytes, Sequence[bytes]],
+        now: float,
+    ) -> list[Told]:
+        """Take in what has arrived; what should have come before it, and is late, is asked for again."""
+        told = list[Told]()
+        for key, change in batch:
+            if _shows(shown.get(change.account.guid), change):
+                del host.waiting[key]
+                host.passed.pop(key, None)
+                host.lag = now - change.at
+                told.append(Arrival(change, name, host.lag))
+                if change.action is Action.ADD:  # a removal shows too where the key had never come
+                    host.newest[change.server] = max(change.at, host.newest.get(change.server, 0.0))
+        if told:
+            for key, change in list(host.late.items()):
+                if host.newest.get(change.server, 0.0) > change.at + LATER_SECONDS:
+                    host.waiting[key] = host.late.pop(key)
         return told
 
     def state(self) -> list[dict[str, object]]:

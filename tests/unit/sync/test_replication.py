@@ -10,7 +10,17 @@ from tests.support.world import account, key, value
 from keytrust.errors import DirectoryError
 from keytrust.sync import replication
 from keytrust.sync.model import AccountRef, Action
-from keytrust.sync.replication import AT_ONCE, LONGEST_PAUSE, Arrival, Overdue, Replication, Written
+from keytrust.sync.replication import (
+    AT_ONCE,
+    LONGEST_PAUSE,
+    PASSED_SECONDS,
+    Arrival,
+    Overdue,
+    Passed,
+    Replication,
+    Told,
+    Written,
+)
 
 
 class Forest:
@@ -18,7 +28,7 @@ class Forest:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.holds: dict[str, dict[bytes, list[bytes]]] = {"dc2": {}, "dc3": {}}
+        self.holds: dict[str, dict[bytes, list[bytes]]] = {"DC1.corp.example": {}, "dc2": {}, "dc3": {}}
         self.down: set[str] = set()
         self.asked: list[tuple[str, int]] = []
         self.watch = Replication(self.ask, limit=60.0, clock=lambda: self.now)
@@ -39,8 +49,8 @@ class Forest:
     def show(self, host: str, name: str, number: int = 1) -> None:
         self.holds[host].setdefault(account(name).guid, []).append(value(name, number))
 
-    def run(self, seconds: float) -> list[Arrival | Overdue]:
-        end, told = self.now + seconds, list[Arrival | Overdue]()
+    def run(self, seconds: float) -> list[Told]:
+        end, told = self.now + seconds, list[Told]()
         while self.now < end:
             for host in self.watch.due():
                 told += self.watch.look(host)
@@ -125,3 +135,107 @@ def test_a_controller_that_is_taken_away_is_not_waited_for(forest: Forest) -> No
     forest.watch.know(["dc2"])
     assert forest.pending() == {"dc2": 1}
     assert forest.watch.look("dc3") == []
+
+
+def passed(told: list[Told]) -> list[tuple[Written, str]]:
+    return [(each.change, each.host) for each in told if isinstance(each, Passed)]
+
+
+def test_a_change_that_replication_has_passed_is_told_as_lost(forest: Forest) -> None:
+    lost = forest.write("alice")
+    forest.run(5.0)
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    assert passed(forest.run(PASSED_SECONDS - 1)) == [], "links may come after objects"
+    assert passed(forest.run(10.0)) == [(lost, "dc2")], "to dc3 neither has come: that is slow, and not lost"
+    assert forest.pending() == {"DC1.corp.example": 0, "dc2": 0, "dc3": 2}
+    told = forest.run(100.0)
+    assert {(each.change, each.host) for each in told if isinstance(each, Overdue)} >= {(lost, "dc3")}
+    assert passed(told) == [], "told once"
+
+
+def test_what_comes_a_little_after_a_later_change_is_no_loss(forest: Forest) -> None:
+    forest.write("alice")
+    forest.run(5.0)
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    forest.run(PASSED_SECONDS / 2)
+    forest.show("dc2", "alice")
+    told = forest.run(200.0)
+    assert [each for each in told if isinstance(each, Arrival) and each.host == "dc2"]
+    assert passed(told) == []
+
+
+def test_two_changes_in_flight_together_say_nothing_of_each_other(forest: Forest) -> None:
+    forest.write("alice")
+    forest.now += 0.2
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    told = forest.run(200.0)
+    assert passed(told) == []
+    assert {each.host for each in told if isinstance(each, Overdue)} == {"dc2", "dc3"}
+
+
+def test_an_overdue_change_is_lost_when_a_later_one_arrives_however_much_later(forest: Forest) -> None:
+    lost = forest.write("alice")
+    forest.run(300.0)
+    forest.asked.clear()
+    forest.run(300.0)
+    assert forest.asked == [], "nobody is asked about it any more"
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    told = forest.run(50.0)
+    assert passed(told) == [(lost, "dc2")]
+    assert [each for each in told if isinstance(each, Overdue)] == []
+
+
+def test_an_overdue_change_that_has_come_meanwhile_is_no_loss(forest: Forest) -> None:
+    forest.write("alice")
+    forest.run(300.0)
+    forest.show("dc2", "alice")
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    told = forest.run(200.0)
+    assert passed(told) == []
+    assert len([each for each in told if isinstance(each, Arrival) and each.host == "dc2"]) == 2
+
+
+def test_changes_made_elsewhere_say_nothing_of_this_origin(forest: Forest) -> None:
+    forest.write("alice")
+    forest.run(5.0)
+    forest.watch.watch(Written(AccountRef.of(account("bob")), key(1).key_id, Action.ADD, "dc3", forest.now))
+    forest.show("dc2", "bob")
+    assert passed(forest.run(200.0)) == []
+
+
+def test_a_lost_change_that_was_undone_is_not_told(forest: Forest) -> None:
+    forest.write("alice")
+    forest.run(5.0)
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    forest.run(5.0)
+    forest.write("alice", action=Action.REMOVE)
+    assert passed(forest.run(200.0)) == []
+
+
+def test_a_controller_that_is_silent_is_not_said_to_have_lost_anything(forest: Forest) -> None:
+    forest.write("alice")
+    forest.run(5.0)
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    forest.run(5.0)
+    forest.down.add("dc2")
+    assert passed(forest.run(200.0)) == []
+    forest.down.clear()
+    forest.show("dc2", "alice")
+    assert passed(forest.run(200.0)) == []
+
+
+def test_only_so_many_late_changes_are_remembered(forest: Forest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replication, "MOST_LATE", 10)
+    for number in range(50):
+        forest.write(f"u{number}")
+    forest.run(300.0)
+    forest.write("bob")
+    forest.show("dc2", "bob")
+    assert len(passed(forest.run(60.0))) == 10
