@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keytrust.directory.account import KEY_LINK, guid_text
 from keytrust.log import logger
-from keytrust.sync.journal import Journal, JournalEntry
+from keytrust.sync.journal import Journal
 from keytrust.sync.model import Action
 from keytrust.sync.trace import value_digest
 
@@ -12,10 +12,9 @@ _OPERATION = {Action.ADD: "%%14674", Action.REMOVE: "%%14675"}
 """OperationType of event 5136: value added, value deleted."""
 
 
-def log_run(journal: Journal, run: str, connector: str) -> list[JournalEntry]:
-    """Log every change of a run, with what event 5136 says of it; returns the changes as journaled."""
-    entries = journal.entries(run=run)
-    for entry in entries:
+def log_run(journal: Journal, run: str, connector: str) -> None:
+    """Log every change of a run, with what event 5136 says of it."""
+    for entry in journal.entries(run=run):
         change = entry.change
         logger().info(
             "directory-write",
@@ -34,4 +33,3 @@ def log_run(journal: Journal, run: str, connector: str) -> list[JournalEntry]:
             outcome=entry.outcome.value if entry.outcome else None,
             reason=change.reason,
         )
-    return entries

@@ -161,8 +161,7 @@ class Outcomes:
     def _tell_written(self, report: RunReport, entries: Mapping[bytes, Entry], users: Sequence[CloudUser]) -> None:
         created = {key.key_id: key.created for user in users for key in user.keys.keys if key.created is not None}
         now = self._now()
-        journaled = log_run(self._journal, report.run, self._link.connector)
-        servers = {(entry.change.account.guid, entry.change.value): entry.server for entry in journaled}
+        log_run(self._journal, report.run, self._link.connector)
         with self._duty.reading() as connection:
             before = written_before(connection, (result.change.account.guid for result in report.results), report.run)
         for result in report.results:
@@ -184,7 +183,7 @@ class Outcomes:
                 action=change.action.value,
                 keyId=change.key_id.hex(),
                 run=report.run,
-                server=servers.get((change.account.guid, change.value), self._link.place("").server),
+                server=result.server,
                 seconds=round(max(0.0, age), 3) if telling else None,
                 seenSeconds=round(max(0.0, seen), 3),
             )

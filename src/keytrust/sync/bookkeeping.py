@@ -43,13 +43,13 @@ class Bookkeeping:
         self.confirmed_at[index] = server
         if index not in self.results:
             moved = server != self._intended_at[index]
-            self.conclude(index, Outcome.CONFIRMED, f"written on {server}" if moved else "")
+            self.conclude(index, Outcome.CONFIRMED, f"written on {server}" if moved else "", server)
 
-    def conclude(self, index: int, outcome: Outcome, detail: str) -> None:
+    def conclude(self, index: int, outcome: Outcome, detail: str, server: str = "") -> None:
         """This is what became of the change; said once, and final."""
         if index in self.results:
             return
-        self.results[index] = Result(self._changes[index], outcome, detail)
+        self.results[index] = Result(self._changes[index], outcome, detail, server)
         self._unjournaled.append((self._intents[index], outcome, detail))
         self._progress(len(self.results))
 

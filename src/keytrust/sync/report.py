@@ -10,11 +10,19 @@ from keytrust.sync.model import Action, Change
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one change."""
+    """What became of one change.
+
+    Attributes:
+        change: The change.
+        outcome: What became of it.
+        detail: Why, or how.
+        server: The domain controller at which it was confirmed; empty when it was not.
+    """
 
     change: Change
     outcome: Outcome
     detail: str = ""
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True)

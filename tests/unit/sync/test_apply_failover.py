@@ -72,6 +72,9 @@ def test_everything_is_at_the_second_one_should_the_first_never_come_back(journa
     assert len(entries) == 200, "each change has one intent, however often it was sent"
     assert journal.verify()[0] == 400
     assert any("went on at dc2" in note for note in report.notes)
+    for result in report.results:
+        there = {"dc1": first, "dc2": second}[result.server]
+        assert result.change.value in there.values[result.change.account.guid], "confirmed where the report says"
 
 
 def test_a_removal_of_what_has_not_arrived_is_not_called_done(journal: Journal) -> None:
