@@ -25,6 +25,7 @@ NAMES = (
     "idle-cycle",
     "crash",
     "takeover",
+    "controllers",
     "doctor",
 )
 

@@ -113,3 +113,9 @@ def journaled(service: RunningService) -> int:
         rows: int = connection.execute(select(func.max(journal_table.c.seq))).scalar() or 0
     engine.dispose()
     return rows
+
+
+def await_change(service: RunningService) -> None:
+    """Wait until the service has journaled something more."""
+    before = journaled(service)
+    service.eventually(lambda: journaled(service) > before, "a change")

@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.postgres import postgres_server
 from tests.support.running import RunningService
 
-from bench.comparison import Wrongs, journaled, settled
+from bench.comparison import Wrongs, await_change, settled
 from bench.result import BenchResult
 from bench.site import bench_lab
 from bench.traffic import NO_LIMITS, Traffic
@@ -113,6 +113,5 @@ def _at_a_random_moment(service: RunningService) -> None:
     if kind < 0.25:
         time.sleep(random.uniform(0.0, 3.0))
         return
-    before = journaled(service)
-    service.eventually(lambda: journaled(service) > before, "a change")
+    await_change(service)
     time.sleep(random.uniform(0.0, 0.6))
