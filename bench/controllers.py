@@ -25,7 +25,7 @@ from keytrust.lab import Lab, LabUser
 from keytrust.sync.stored import StoredKey
 
 KILLS = int(os.environ.get("KEYTRUST_BENCH_KILLS", "100"))
-USERS, MOST_KEYS = 50, 4
+USERS = 50
 BOTH = 0.7
 """How often both are killed; else one of them."""
 REST = 240.0
@@ -46,7 +46,7 @@ def _measure(lab: Lab, folder: Path) -> list[BenchResult]:
         service.extra = NO_LIMITS
         service.enrol(*users)
         service.start()
-        traffic = Traffic(service, users, seconds_between=0.05, most=MOST_KEYS)
+        traffic = Traffic(service, users)
         began = time.monotonic()
         with traffic.flowing():
             for number in range(1, KILLS + 1):
