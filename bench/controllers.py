@@ -25,7 +25,7 @@ from keytrust.lab import Lab, LabUser
 from keytrust.sync.stored import StoredKey
 
 KILLS = int(os.environ.get("KEYTRUST_BENCH_KILLS", "100"))
-USERS = 50
+USERS = 300
 BOTH = 0.7
 """How often both are killed; else one of them."""
 REST = 240.0
@@ -46,12 +46,12 @@ def _measure(lab: Lab, folder: Path) -> list[BenchResult]:
         service.extra = NO_LIMITS
         service.enrol(*users)
         service.start()
-        traffic = Traffic(service, users)
+        traffic = Traffic(service, users, seconds_between=0.02)
         began = time.monotonic()
         with traffic.flowing():
             for number in range(1, KILLS + 1):
                 await_change(service)
-                time.sleep(random.uniform(0.0, 2.0))
+                time.sleep(random.uniform(0.0, 1.0))
                 _kill(lab)
                 lab.up(lambda _: None)
                 if number % 10 == 0:
