@@ -15,11 +15,13 @@ class OneController:
     Args:
         domain: Its domain, open.
         server: Its DNS name.
+        timeout: Seconds to wait for an answer.
     """
 
-    def __init__(self, domain: Domain, server: str) -> None:
+    def __init__(self, domain: Domain, server: str, timeout: float) -> None:
         self._domain = domain
         self._server = server
+        self._timeout = timeout
         self._reader: Session | None = None
         self._reading = threading.Lock()
 
@@ -39,7 +41,7 @@ class OneController:
             DirectoryError: it could not be reached, verified or signed in to.
         """
         self._domain.sign_in()
-        return self._domain.session_to(self._server)
+        return self._domain.session_to(self._server, timeout=self._timeout)
 
     def values_of(self, guids: list[bytes], server: str | None = None) -> dict[bytes, tuple[bytes, ...]]:
         """The key credential values of those of these accounts that it knows. Safe to call from several threads.

@@ -95,20 +95,22 @@ class Mending:
             self._lost += [_Lost(host, server, tuple(some)) for server, some in by_server.items()]
 
     def work(self) -> None:
-        """Do what is due. A domain controller that cannot be reached is told of, and holds up nobody.
+        """Do the first thing that is due, and no more: a domain controller that is silent must not hold up the others.
 
         Raises:
             StoreError: the store failed, or somebody else is the writer now.
         """
-        while not self._duty.stopping() and (lost := self._next()) is not None:
-            try:
-                self._mend(lost)
-            except DirectoryError as error:
-                self._later(lost, error)
-            except BaseException:
-                with self._lock:
-                    self._lost.append(lost)
-                raise
+        lost = self._next()
+        if lost is None:
+            return
+        try:
+            self._mend(lost)
+        except DirectoryError as error:
+            self._later(lost, error)
+        except BaseException:
+            with self._lock:
+                self._lost.append(lost)
+            raise
 
     def _next(self) -> _Lost | None:
         now = self._clock()

@@ -28,7 +28,7 @@ from keytrust.explain.verdict import judge
 from keytrust.lab import Lab, LabUser
 from keytrust.service.events import EventKind
 from keytrust.service.link import Link
-from keytrust.service.mending import Mending
+from keytrust.service.mending import PAUSE, Mending
 from keytrust.service.replication_watch import ReplicationWatch
 from keytrust.store.database import open_store
 from keytrust.sync import replication
@@ -36,6 +36,7 @@ from keytrust.sync.carrying import carry_out
 from keytrust.sync.journal import Journal
 from keytrust.sync.model import AccountRef, Action, Change
 from keytrust.sync.policy import Policy
+from keytrust.sync.replication import Written
 
 PATIENCE = 60.0
 
@@ -162,6 +163,39 @@ def test_what_replication_has_lost_is_made_again_where_it_is_missing_and_becomes
         assert [len(values) for values in both.values(bob)] == [2, 2]
         both.journal.verify()
     pair_lab.delete_users(users)
+    store.dispose()
+
+
+@pytest.mark.lab
+def test_a_frozen_controller_keeps_what_it_lacks_waiting_and_not_the_worker(
+    pair_lab: Lab, settings: DirectorySettings, user: LabUser, tmp_path: Path
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    second = settings.model_copy(update={"servers": (pair_lab.spec.dc(2).dc_host,)})
+    later = 0.0
+    with Domain(settings) as one, Domain(second) as other, closing(TwoControllers(settings, one, other, store)) as both:
+        both.mending = Mending(both.duty, both.link, both.journal, lambda: time.monotonic() + later)
+        alice = one.find(user.sam)
+        until(lambda: other.by_guid([alice.guid]), "the account was not replicated")
+        with receiving_nothing(pair_lab):
+            key = both.key_for(alice)
+            both.write(key)
+            lost = Written(key.account, key.key_id, key.action, both.servers[0], 0.0)
+            both.mending.take(both.servers[1], [lost])
+            pair_lab.dc(2).pause_dc()
+            try:
+                began = time.monotonic()
+                both.mending.work()
+                assert time.monotonic() - began < PATIENCE
+            finally:
+                pair_lab.dc(2).resume_dc()
+            assert both.told.of("made-again") == []
+            both.mending.work()
+            assert both.told.of("made-again") == [], "not before it is due again"
+            later = PAUSE
+            both.mending.work()
+            assert len(both.told.of("made-again")) == 1
+            assert [len(values) for values in both.values(alice)] == [1, 1]
     store.dispose()
 
 
