@@ -13,6 +13,7 @@ from tests.support.running import RunningService
 from bench.traffic import Traffic
 from keytrust.credential import KeyCredentialLink
 from keytrust.directory.domain import Domain
+from keytrust.directory.settings import DirectorySettings
 from keytrust.lab import LabUser
 from keytrust.store.database import open_store
 from keytrust.store.tables import journal as journal_table
@@ -76,12 +77,18 @@ def settled(
     return wrongs, sum(entry.outcome is Outcome.CONFIRMED for entry in entries)
 
 
-def compare(service: RunningService, users: list[LabUser], traffic: Traffic, planted: dict[str, bytes]) -> Wrongs:
-    """Both sides, value by value."""
+def compare(
+    service: RunningService,
+    users: list[LabUser],
+    traffic: Traffic,
+    planted: dict[str, bytes],
+    directory: DirectorySettings | None = None,
+) -> Wrongs:
+    """Both sides, value by value; the directory's by the service's own settings, or as another part of it has them."""
     wrongs = Wrongs()
     engine = open_store(service.store)
     journal = Journal(engine)
-    with Domain(service.settings.need_directory()) as domain:
+    with Domain(directory or service.settings.need_directory()) as domain:
         accounts = {account.name: account for account in domain.accounts()}
     for user in users:
         account = accounts[user.sam]

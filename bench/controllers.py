@@ -16,13 +16,11 @@ from pathlib import Path
 
 from tests.support.running import RunningService
 
-from bench.comparison import await_change
+from bench.comparison import await_change, compare
 from bench.result import BenchResult
 from bench.site import bench_lab
 from bench.traffic import NO_LIMITS, Traffic
-from keytrust.directory.domain import Domain
 from keytrust.lab import Lab, LabUser
-from keytrust.sync.stored import StoredKey
 
 KILLS = int(os.environ.get("KEYTRUST_BENCH_KILLS", "100"))
 USERS = 300
@@ -84,16 +82,7 @@ def _kill(lab: Lab) -> None:
 
 
 def _wrongs(service: RunningService, users: list[LabUser], traffic: Traffic) -> list[int]:
-    """How many keys too few or too many the first and the second hold."""
-    lab, settings = service.lab, service.directory
-    found = []
-    for number in (1, 2):
-        with Domain(settings.model_copy(update={"servers": (lab.spec.dc(number).dc_host,)})) as domain:
-            accounts = {account.name: account for account in domain.accounts()}
-        wrong = 0
-        for user in users:
-            there = [StoredKey.read(value).key_id or b"" for value in accounts[user.sam].values]
-            wanted = set(traffic.registered.get(user.sam, []))
-            wrong += len(wanted ^ set(there)) + len(there) - len(set(there))
-        found.append(wrong)
-    return found
+    """What is wrong at the first and at the second."""
+    hosts = [service.lab.spec.dc(number).dc_host for number in (1, 2)]
+    alone = [service.directory.model_copy(update={"servers": (host,)}) for host in hosts]
+    return [compare(service, users, traffic, {}, each).total() for each in alone]

@@ -8,8 +8,7 @@ on a machine that others use it says more than seconds do. ``KEYTRUST_BENCH_USER
 
 Measured on two quiet cores, with 1,000,000 users: first 45 s (78 s of processor time), again 26 s (39 s), a tenth
 changed 42 s, 40 registrations meanwhile within 0.21 s each, 371 MB. Beside other work the first took up to 73 s. With
-10,000,000, an earlier version beside an hour's soak: 602 s (842 s), 430 s (498 s), 614 s (648 s), 557 within 1.8 s
-each, 1,249 MB.
+10,000,000: 472 s (798 s), 288 s (426 s), 508 s, 471 within 2.2 s each, 1,215 MB.
 """
 
 from __future__ import annotations

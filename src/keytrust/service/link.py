@@ -23,8 +23,8 @@ from keytrust.sync.carrying import Place
 from keytrust.sync.scope import Scope, scope_of
 from keytrust.sync.writing import Directory, Writer
 
-_ONE_SECONDS = 3.0
-"""How long a single domain controller has for an answer: meanwhile everybody else waits."""
+ONE_ANSWER_SECONDS = 3.0
+"""How long a single domain controller has for an answer, where others wait meanwhile."""
 
 
 class Link:
@@ -97,7 +97,7 @@ class Link:
 
     def at(self, server: str) -> AbstractContextManager[Directory]:
         """One domain controller and no other."""
-        return OneController(self.domain, server, min(_ONE_SECONDS, self.settings.timeout))
+        return OneController(self.domain, server, min(ONE_ANSWER_SECONDS, self.settings.timeout))
 
     def writer(self) -> Writer:
         """A connection for changes: the one that was used last, while it is well."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keytrust.errors import DirectoryError
 from keytrust.service.audit_trail import log_run
@@ -19,6 +19,7 @@ from keytrust.service.link import Linked
 from keytrust.sync.carrying import carry_out
 from keytrust.sync.journal import Journal, Outcome
 from keytrust.sync.model import Action, Change
+from keytrust.sync.planner import Wrote
 from keytrust.sync.replication import Written
 from keytrust.sync.report import RunReport
 from keytrust.sync.stored import StoredKey
@@ -29,11 +30,9 @@ PAUSE = 60.0
 
 Values = Mapping[bytes, Sequence[bytes]]
 """The key credential values of accounts; an account that a domain controller does not know is not in it."""
-WroteTo = Callable[[bytes, Iterable[bytes]], Mapping[bytes, str]]
-"""Those of an account's values that this journal wrote: ``Journal.wrote_to``."""
 
 
-def still_missing(changes: Iterable[Written], origin: Values, host: Values, name: str, wrote: WroteTo) -> list[Change]:
+def still_missing(changes: Iterable[Written], origin: Values, host: Values, name: str, wrote: Wrote) -> list[Change]:
     """What to do at a domain controller so that it holds what the one does where the changes were made. Pure.
 
     Args:
@@ -138,11 +137,15 @@ class Mending:
                 told_to_stop=self._duty.stopping,
             )
         self._tell(lost, report)
+        if not report.complete and not self._duty.stopping():
+            failed = next((each.detail for each in report.results if each.outcome is not Outcome.CONFIRMED), "")
+            raise DirectoryError(report.stopped_because or failed)
 
     def _tell(self, lost: _Lost, report: RunReport) -> None:
         log_run(self._journal, report.run, self._link.connector)
-        done = [result for result in report.results if result.outcome is Outcome.CONFIRMED]
-        for result in done:
+        for result in report.results:
+            if result.outcome is not Outcome.CONFIRMED:
+                continue
             change = result.change
             self._duty.tell(
                 EventKind.MADE_AGAIN,
@@ -155,15 +158,12 @@ class Mending:
                 server=lost.host,
                 origin=lost.server,
             )
-        if len(done) < len(report.results) and not self._duty.stopping():
-            others = [result for result in report.results if result.outcome is not Outcome.CONFIRMED]
-            raise DirectoryError(report.stopped_because or others[0].detail)
 
     def _later(self, lost: _Lost, error: DirectoryError) -> None:
         tried = lost.tried + 1
         if tried < TRIES:
             with self._lock:
-                self._lost.append(_Lost(lost.host, lost.server, lost.changes, tried, self._clock() + PAUSE * tried))
+                self._lost.append(replace(lost, tried=tried, due=self._clock() + PAUSE * tried))
             return
         self._duty.tell(
             EventKind.NOT_REPLICATED,

@@ -11,12 +11,11 @@ from keytrust.directory.session import Session
 from keytrust.errors import DirectoryError
 from keytrust.service.duty import Duty
 from keytrust.service.events import Event, EventKind
-from keytrust.service.link import Link
+from keytrust.service.link import ONE_ANSWER_SECONDS, Link
 from keytrust.sync.model import Action
-from keytrust.sync.replication import LIMIT_SECONDS, Arrival, Overdue, Passed, Replication, Told, Written
+from keytrust.sync.replication import Arrival, Overdue, Passed, Replication, Told, Written
 
 POLL_SECONDS = 0.25
-_ANSWER_SECONDS = 3.0
 _KNOW_SECONDS = 300.0
 _AT_ONCE = 8
 
@@ -28,22 +27,15 @@ class ReplicationWatch:
         duty: The domain.
         link: The directory; this watch's own.
         lost: Told changes that will never arrive at a domain controller, by its name.
-        limit: Seconds after which a change that has not arrived is told.
     """
 
-    def __init__(
-        self,
-        duty: Duty,
-        link: Link,
-        lost: Callable[[str, Sequence[Written]], None],
-        limit: float = LIMIT_SECONDS,
-    ) -> None:
+    def __init__(self, duty: Duty, link: Link, lost: Callable[[str, Sequence[Written]], None]) -> None:
         self._duty = duty
         self._lost = lost
         self._link = link
         self._known_at: float | None = None
         self._sessions: dict[str, Session] = {}
-        self._replication = Replication(self._ask, limit=limit)
+        self._replication = Replication(self._ask)
 
     def __call__(self, event: Event) -> None:
         """Take a change in that was made."""
@@ -99,7 +91,7 @@ class ReplicationWatch:
         session = self._sessions.get(host)
         try:
             if session is None:
-                session = self._sessions[host] = domain.session_to(host, timeout=_ANSWER_SECONDS)
+                session = self._sessions[host] = domain.session_to(host, timeout=ONE_ANSWER_SECONDS)
             return session.values_of(domain.controller.domain, guids)
         except DirectoryError:
             kept = self._sessions.pop(host, None)

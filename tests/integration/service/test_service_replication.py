@@ -113,6 +113,15 @@ class TwoControllers:
         ref, key, action = change.account, change.key_id.hex(), change.action.value
         self.duty.tell(EventKind.WRITTEN, "", ref, action=action, keyId=key, server=self.servers[0])
 
+    def write_and_bring(self, account: Account) -> None:
+        """A later key of somebody else's, which is at the second too, as if replication had brought it."""
+        time.sleep(replication.LATER_SECONDS * 1.5)
+        key = self.key_for(account)
+        self.write(key)
+        with closing(self.domains[1].writer()) as writer:
+            writer.begin_add(account.guid, key.value)
+            assert writer.next_answer().verdict.name == "DONE"
+
     def values(self, account: Account) -> tuple[tuple[bytes, ...], ...]:
         return tuple(domain.values_of([account.guid]).get(account.guid, ()) for domain in self.domains)
 
@@ -132,13 +141,7 @@ def test_what_replication_has_lost_is_made_again_where_it_is_missing_and_becomes
         with receiving_nothing(pair_lab):
             key = both.key_for(alice)
             both.write(key)
-            time.sleep(replication.LATER_SECONDS * 1.5)
-            later = both.key_for(bob)
-            both.write(later)
-            with closing(other.writer()) as writer:  # as if replication had brought this one, and not the first
-                writer.begin_add(bob.guid, later.value)
-                assert writer.next_answer().verdict.name == "DONE"
-
+            both.write_and_bring(bob)
             until(lambda: both.watch.poll() or both.mending.work() or both.told.of("made-again"), "it was not made")
             assert len(both.values(alice)[1]) == 1
             (event,) = both.told.of("made-again")
@@ -149,12 +152,7 @@ def test_what_replication_has_lost_is_made_again_where_it_is_missing_and_becomes
         # A removal in the same way: a revoked key must not sign in at the second one for good.
         with receiving_nothing(pair_lab):
             both.write(replace(key, action=Action.REMOVE, value=both.values(alice)[0][0]))
-            time.sleep(replication.LATER_SECONDS * 1.5)
-            again = both.key_for(bob)
-            both.write(again)
-            with closing(other.writer()) as writer:
-                writer.begin_add(bob.guid, again.value)
-                assert writer.next_answer().verdict.name == "DONE"
+            both.write_and_bring(bob)
             assert [len(values) for values in both.values(alice)] == [0, 1]
             until(lambda: both.watch.poll() or both.mending.work() or both.told.of("made-again")[1:], "it was not made")
         until(lambda: both.values(alice) == ((), ()), "the key is still there")

@@ -49,6 +49,14 @@ class Forest:
     def show(self, host: str, name: str, number: int = 1) -> None:
         self.holds[host].setdefault(account(name).guid, []).append(value(name, number))
 
+    def lose(self, name: str) -> Written:
+        """Write a change that does not come to dc2, and a later one of bob's that does."""
+        lost = self.write(name)
+        self.run(5.0)
+        self.write("bob")
+        self.show("dc2", "bob")
+        return lost
+
     def run(self, seconds: float) -> list[Told]:
         end, told = self.now + seconds, list[Told]()
         while self.now < end:
@@ -142,10 +150,7 @@ def passed(told: list[Told]) -> list[tuple[Written, str]]:
 
 
 def test_a_change_that_replication_has_passed_is_told_as_lost(forest: Forest) -> None:
-    lost = forest.write("alice")
-    forest.run(5.0)
-    forest.write("bob")
-    forest.show("dc2", "bob")
+    lost = forest.lose("alice")
     assert passed(forest.run(PASSED_SECONDS - 1)) == [], "links may come after objects"
     assert passed(forest.run(10.0)) == [(lost, "dc2")], "to dc3 neither has come: that is slow, and not lost"
     assert forest.pending() == {"DC1.corp.example": 0, "dc2": 0, "dc3": 2}
@@ -155,10 +160,7 @@ def test_a_change_that_replication_has_passed_is_told_as_lost(forest: Forest) ->
 
 
 def test_what_comes_a_little_after_a_later_change_is_no_loss(forest: Forest) -> None:
-    forest.write("alice")
-    forest.run(5.0)
-    forest.write("bob")
-    forest.show("dc2", "bob")
+    forest.lose("alice")
     forest.run(PASSED_SECONDS / 2)
     forest.show("dc2", "alice")
     told = forest.run(200.0)
@@ -209,20 +211,14 @@ def test_changes_made_elsewhere_say_nothing_of_this_origin(forest: Forest) -> No
 
 
 def test_a_lost_change_that_was_undone_is_not_told(forest: Forest) -> None:
-    forest.write("alice")
-    forest.run(5.0)
-    forest.write("bob")
-    forest.show("dc2", "bob")
+    forest.lose("alice")
     forest.run(5.0)
     forest.write("alice", action=Action.REMOVE)
     assert passed(forest.run(200.0)) == []
 
 
 def test_a_controller_that_is_silent_is_not_said_to_have_lost_anything(forest: Forest) -> None:
-    forest.write("alice")
-    forest.run(5.0)
-    forest.write("bob")
-    forest.show("dc2", "bob")
+    forest.lose("alice")
     forest.run(5.0)
     forest.down.add("dc2")
     assert passed(forest.run(200.0)) == []
